@@ -1,0 +1,118 @@
+import type { Milliseconds } from './policy.ts';
+
+/** What an error of holdfast tells. */
+export interface ErrorDetails {
+  /** The policy that speaks: its `name` option, or its factory's name. */
+  name: string;
+  message: string;
+  /** How long to wait before another try makes sense, where that is known. */
+  retryAfter?: Milliseconds | undefined;
+  /** What led here: the failure that opened the circuit, the rejection that came after a timeout. */
+  cause?: unknown;
+  /** Keeps the stack. It costs ten times the rest of a rejection, so it is left out unless asked for. */
+  captureStack?: boolean | undefined;
+}
+
+declare global {
+  interface ErrorConstructor {
+    stackTraceLimit?: number;
+  }
+}
+
+/**
+ * What all errors of holdfast share. `instanceof` works across duplicate installs: each class has a kind, the path of
+ * its name below its ancestors', and any object with such a kind is an instance. A subclass of a user's own has no kind
+ * of its own, and is told by its prototype as usual.
+ */
+export abstract class HoldfastError extends Error {
+  /** Tells the kind of error to programs, whatever the policy is called. */
+  declare readonly code: string;
+  /** The policy that speaks. */
+  declare readonly name: string;
+  declare readonly retryAfter: Milliseconds | undefined;
+
+  constructor(code: string, { name, message, retryAfter, cause, captureStack = false }: ErrorDetails) {
+    const limit = Error.stackTraceLimit;
+    if (!captureStack) Error.stackTraceLimit = 0;
+    super(message);
+    if (!captureStack) Error.stackTraceLimit = limit as number;
+    this.code = code;
+    this.name = name;
+    this.retryAfter = retryAfter;
+    if (cause !== undefined) this.cause = cause;
+  }
+
+  /** The class's own name below its ancestors': `RejectedError/CircuitOpenError`. */
+  abstract get 'holdfast:kind'(): string;
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    const prototype = this.prototype;
+    if (!Object.hasOwn(prototype, 'holdfast:kind')) return Object.prototype.isPrototypeOf.call(prototype, value as object);
+    const kind = (value as HoldfastError | null | undefined)?.['holdfast:kind'];
+    return typeof kind === 'string' && (kind + '/').startsWith(prototype['holdfast:kind'] + '/');
+  }
+}
+
+/** The task was turned away and never ran: safe to try again, after `retryAfter` where that is known. */
+export class RejectedError extends HoldfastError {
+  constructor(details: ErrorDetails, code = 'ERR_REJECTED') {
+    super(code, details);
+  }
+
+  get 'holdfast:kind'(): string {
+    return 'RejectedError';
+  }
+}
+
+/** The circuit is open, or half open with all its probes out. `cause` is the failure that opened it. */
+export class CircuitOpenError extends RejectedError {
+  constructor(details: ErrorDetails) {
+    super(details, 'ERR_CIRCUIT_OPEN');
+  }
+
+  override get 'holdfast:kind'(): string {
+    return 'RejectedError/CircuitOpenError';
+  }
+}
+
+/** All slots are taken and the line is full, the wait for a slot took too long, or the bulkhead is closed. */
+export class BulkheadFullError extends RejectedError {
+  constructor(details: ErrorDetails) {
+    super(details, 'ERR_BULKHEAD_FULL');
+  }
+
+  override get 'holdfast:kind'(): string {
+    return 'RejectedError/BulkheadFullError';
+  }
+}
+
+/** The task took longer than it may. The task's signal aborts with this very error as its reason. */
+export class TimeoutError extends HoldfastError {
+  /** What the task was allowed. */
+  declare readonly duration: Milliseconds;
+
+  constructor(details: ErrorDetails & { duration: Milliseconds }) {
+    super('ERR_TIMEOUT', details);
+    this.duration = details.duration;
+  }
+
+  get 'holdfast:kind'(): string {
+    return 'TimeoutError';
+  }
+}
+
+/** The reason given to work that nobody waits for any more: a superseded loser, work cut off by `close()`. */
+export class AbandonedError extends HoldfastError {
+  constructor(details: ErrorDetails) {
+    super('ERR_ABANDONED', details);
+  }
+
+  get 'holdfast:kind'(): string {
+    return 'AbandonedError';
+  }
+}
+
+/** Whether the error is a `RejectedError` or one of its kinds, of this copy of holdfast or another. */
+export function isRejection(error: unknown): error is RejectedError {
+  return error instanceof RejectedError;
+}
