@@ -13,11 +13,8 @@ export interface ErrorDetails {
   captureStack?: boolean | undefined;
 }
 
-declare global {
-  interface ErrorConstructor {
-    stackTraceLimit?: number;
-  }
-}
+/** Seen so, and not declared globally: a global declaration would clash with that of a user's run-time types. */
+const stacks = Error as { stackTraceLimit?: number };
 
 /**
  * What all errors of holdfast share. `instanceof` works across duplicate installs: each class has a kind, the path of
@@ -32,10 +29,10 @@ export abstract class HoldfastError extends Error {
   declare readonly retryAfter: Milliseconds | undefined;
 
   constructor(code: string, { name, message, retryAfter, cause, captureStack = false }: ErrorDetails) {
-    const limit = Error.stackTraceLimit;
-    if (!captureStack) Error.stackTraceLimit = 0;
+    const limit = stacks.stackTraceLimit;
+    if (!captureStack) stacks.stackTraceLimit = 0;
     super(message);
-    if (!captureStack) Error.stackTraceLimit = limit as number;
+    if (!captureStack) stacks.stackTraceLimit = limit as number;
     this.code = code;
     this.name = name;
     this.retryAfter = retryAfter;
