@@ -1,0 +1,60 @@
+/**
+ * Why not tinybench: it times single calls (its clock costs more than what is measured here) and one case after the
+ * other (a machine that changes its pace changes the ratio). Here every round runs a batch of each case, a millisecond
+ * long, and a case's figure is the lower decile of its batches: what disturbs it only ever adds.
+ */
+export interface Case {
+  readonly name: string;
+  call(): unknown;
+  /** Calls made at once by one `call`; the figure is for one of them. Default 1. */
+  readonly each?: number;
+  /** The call rejects, and is caught. */
+  readonly rejects?: boolean;
+  /** The yardstick it is held against; a bare await unless another is named. */
+  readonly per?: string;
+  /** The highest ratio to the yardstick that passes. */
+  readonly required?: number;
+  readonly stretch?: number;
+}
+
+const batch = 1;
+const warmUp = 30;
+
+type Loop = (count: number) => Promise<void>;
+
+/** A loop that only this case uses: V8 keeps what it learns by source, and a shared loop could inline no call at all. */
+function loopOf({ name, call, rejects = false }: Case): Loop {
+  const body = rejects ? 'try { await call(); } catch {}' : 'await call();';
+  const source = `return async (count) => { for (let i = 0; i < count; i++) ${body} } // ${name}`;
+  return new Function('call', source)(call) as Loop;
+}
+
+/** The time of one call of each case, in nanoseconds, by name. */
+export async function measure(cases: readonly Case[], rounds: number): Promise<Map<string, number>> {
+  const runs = cases.map((one) => ({ one, loop: loopOf(one), count: 1, samples: [] as number[] }));
+  // Twice, as the first sees the code of all cases while it still knows only some of them.
+  for (const until of [warmUp, warmUp]) {
+    for (const run of runs) {
+      const start = performance.now();
+      let rate = 0;
+      for (let count = 1; performance.now() - start < until; count *= 2) rate = count / (await timed(run.loop, count));
+      run.count = Math.max(1, Math.ceil(rate * batch));
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const run of runs) run.samples.push((await timed(run.loop, run.count)) / run.count / (run.one.each ?? 1));
+  }
+  return new Map(runs.map(({ one, samples }) => [one.name, lowerDecile(samples) * 1e6]));
+}
+
+async function timed(loop: Loop, count: number): Promise<number> {
+  // Timers and immediates of the case before have their turn outside the measured time.
+  await new Promise((resolve) => setImmediate(resolve));
+  const start = performance.now();
+  await loop(count);
+  return performance.now() - start;
+}
+
+export function lowerDecile(samples: readonly number[]): number {
+  return [...samples].sort((a, b) => a - b)[Math.floor(samples.length / 10)] as number;
+}
