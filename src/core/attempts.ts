@@ -1,0 +1,82 @@
+import type { Outcome } from './outcome.ts';
+import type { Milliseconds } from './policy.ts';
+
+/** What one try of a call gave, and what was decided then. */
+export interface Attempt {
+  /** 1 for the first try. */
+  readonly attempt: number;
+  readonly outcome: Outcome;
+  /** How long it was to be until the next try; `undefined` after the last one. */
+  readonly delay: Milliseconds | undefined;
+  /**
+   * Where the delay came from: `backoff`, or `retry-after` (the server's hint was longer). Or why there was no further
+   * try:
+   *
+   * - `exhausted`: this was the last of `maxAttempts`
+   * - `not-retryable`: the error says `retryable: false`
+   * - `retry-after-too-long`: the hint is above `maxRetryAfter`
+   * - `stopped`: the backoff gave a negative number or `Infinity`
+   * - `max-elapsed`, `deadline`: the wait would have ended after it
+   * - `budget`: the budget had nothing left
+   * - `ignored`: the outcome is none that is tried again
+   * - `replaced`: the error that came instead is the one this history was asked of
+   */
+  readonly reason:
+    | 'backoff'
+    | 'retry-after'
+    | 'exhausted'
+    | 'not-retryable'
+    | 'retry-after-too-long'
+    | 'stopped'
+    | 'max-elapsed'
+    | 'deadline'
+    | 'budget'
+    | 'ignored'
+    | 'replaced';
+  /** When it was decided, on the clock's monotonic scale; `undefined` where no clock was read. */
+  readonly at: Milliseconds | undefined;
+}
+
+/** By error, beside it: users' errors may be frozen, or shared by many calls, and are never touched. */
+const histories = new WeakMap<object, readonly Attempt[]>();
+
+/** An attempt's number says how many there were; a retry without end is to live in bounded memory. */
+const kept = 100;
+
+/**
+ * What led to an error: the tries of the retry it came out of, in order, or what was the error before a fallback, or a
+ * function given as an option, failed too. The last hundred are kept.
+ *
+ * Empty for an error without such a past, and for anything but an object: a string that was thrown cannot be kept. An
+ * error object thrown by several calls tells of the latest.
+ */
+export function attemptsOf(error: unknown): readonly Attempt[] {
+  return histories.get(error as object) ?? [];
+}
+
+/** A history with one more attempt, and the oldest beyond the bound forgotten. */
+export function withAttempt(attempts: readonly Attempt[], attempt: Attempt): readonly Attempt[] {
+  return [...attempts.slice(1 - kept), attempt];
+}
+
+/** Makes a history reachable from the error that a caller gets. */
+export function keepAttempts(error: unknown, attempts: readonly Attempt[]): void {
+  if (Object(error) === error) histories.set(error as object, attempts);
+}
+
+/** Keeps the error that was there before, and its own history, reachable from the one that goes on in its stead. */
+export function remember(error: unknown, original: unknown): void {
+  if (error === original) return;
+  const attempts = attemptsOf(original);
+  const last = attempts.at(-1);
+  const outcome: Outcome = { ok: false, error: original, abandoned: false };
+  const replaced: Attempt = {
+    attempt: last?.attempt ?? 1,
+    outcome,
+    delay: undefined,
+    reason: 'replaced',
+    at: undefined,
+  };
+  const told = last !== undefined && !last.outcome.ok && last.outcome.error === original;
+  keepAttempts(error, told ? attempts : withAttempt(attempts, replaced));
+}

@@ -1,0 +1,23 @@
+import { reportError } from './events.ts';
+
+/** What may be let go of, in one way or another. */
+interface Disposed extends Partial<AsyncDisposable>, Partial<Disposable> {
+  /** Of a `Response`: holds a connection until it has been read or cancelled. */
+  readonly body?: { readonly locked?: boolean; cancel?(): PromiseLike<void> } | null;
+}
+
+/**
+ * Lets go of a value that nobody gets: by its `Symbol.asyncDispose`, else its `Symbol.dispose`, else an unlocked `body`
+ * is cancelled; or by `by`, if that is given. What fails, now or later, goes to `onListenerError`.
+ */
+export function dispose(value: unknown, by?: (value: unknown) => unknown): void {
+  if (by !== undefined || Object(value) === value) release(value as Disposed, by).catch(reportError);
+}
+
+/** Async, so that whatever throws becomes its rejection. */
+async function release(value: Disposed, by: ((value: unknown) => unknown) | undefined): Promise<void> {
+  if (by !== undefined) await by(value);
+  else if (value[Symbol.asyncDispose] || value[Symbol.dispose]) {
+    await using _held = value as AsyncDisposable | Disposable;
+  } else if (value.body?.locked === false) await value.body.cancel?.();
+}
