@@ -109,7 +109,9 @@ export class AbandonedError extends HoldfastError {
   }
 }
 
-/** Whether the error is a `RejectedError` or one of its kinds, of this copy of holdfast or another. */
+/** Whether it is a `RejectedError` or one of its kinds, of this copy of holdfast or another. Asked of every new permit. */
 export function isRejection(error: unknown): error is RejectedError {
-  return error instanceof RejectedError;
+  if (typeof error !== 'object' || error === null) return false;
+  const kind = (error as RejectedError)['holdfast:kind'];
+  return typeof kind === 'string' && kind.startsWith('RejectedError');
 }

@@ -1,0 +1,95 @@
+import { nextTurn } from './clock.ts';
+
+/**
+ * Follows something that may end early: a caller's signal, or the scope of a policy further out. An intrusive node of
+ * a circular list, so that coming and going take constant time and allocate nothing.
+ */
+export abstract class Follower {
+  previous: Follower | undefined = undefined;
+  next: Follower | undefined = undefined;
+
+  /** What is followed has ended. `gently`: its signal aborted, but work that is under way is waited for. */
+  abstract end(reason: unknown, gently: boolean): void;
+}
+
+/** Those who follow one thing, in the order they came; the list's own sentinel. */
+export class Followers extends Follower {
+  constructor() {
+    super();
+    this.previous = this.next = this;
+  }
+
+  add(follower: Follower): void {
+    const last = this.previous as Follower;
+    follower.previous = last;
+    follower.next = this;
+    last.next = this.previous = follower;
+  }
+
+  /** Tells all who follow at this moment. */
+  override end(reason: unknown, gently: boolean): void {
+    const told: Follower[] = [];
+    for (let each = this.next as Follower; each !== this; each = each.next as Follower) told.push(each);
+    for (const each of told) if (each.next !== undefined) each.end(reason, gently);
+  }
+
+  /** Called when the last one has gone. */
+  emptied(): void {}
+}
+
+/** Takes a node out of its list; nothing happens if it is in none. */
+export function unfollow(node: Follower): void {
+  const { previous, next } = node;
+  if (previous === undefined) return;
+  previous.next = next;
+  (next as Follower).previous = previous;
+  node.previous = node.next = undefined;
+  if (previous === next) (next as Followers).emptied();
+}
+
+const settled = Promise.resolve();
+
+/**
+ * Runs `run` in a microtask. Through a settled promise: `queueMicrotask` wraps each callback for the inspector and for
+ * async hooks, and costs three times as much.
+ */
+export function soon(run: () => void): void {
+  settled.then(run);
+}
+
+const hubs = new WeakMap<AbortSignal, Hub>();
+
+/**
+ * The one listener that holdfast puts on a caller's signal, however many calls follow it. It stays for a turn of the
+ * event loop after the last call has gone, so that calls made one after another do not add and remove it each time.
+ */
+class Hub extends Followers {
+  private readonly signal: AbortSignal;
+  private checking = false;
+
+  constructor(signal: AbortSignal) {
+    super();
+    this.signal = signal;
+    signal.addEventListener('abort', this.aborted);
+    hubs.set(signal, this);
+  }
+
+  // In a microtask of its own: what had already arrived at a call wins over the abort.
+  private readonly aborted = (): void => soon(() => this.end(this.signal.reason, false));
+
+  override emptied(): void {
+    if (this.checking) return;
+    this.checking = true;
+    nextTurn(() => {
+      this.checking = false;
+      if (this.next !== this) return;
+      this.signal.removeEventListener('abort', this.aborted);
+      hubs.delete(this.signal);
+    });
+  }
+}
+
+/** Follows a signal that has not aborted yet: `follower.end` is called in a microtask after it does. */
+export function followSignal(signal: AbortSignal, follower: Follower): void {
+  (hubs.get(signal) ?? new Hub(signal)).add(follower);
+}

@@ -1,0 +1,463 @@
+import { soon } from './abort.ts';
+import { isRejection } from './errors.ts';
+import { reportError } from './events.ts';
+import { heldInUse, isHeld } from './held.ts';
+import type { Outcome } from './outcome.ts';
+import type { CallOptions, Context, Policy, Task } from './policy.ts';
+import { adopted, failed, isThenable, type Layer, type Plan, Run, succeeded } from './run.ts';
+import { nobody, Origin, type Owner, Scope } from './scope.ts';
+
+/** Handlers that serve as long as every permit is the same as last time. */
+interface Kept {
+  readonly p0: unknown;
+  readonly p1: unknown;
+  readonly p2: unknown;
+  readonly p3: unknown;
+  readonly ok: (value: unknown) => unknown;
+  readonly bad: (error: unknown) => never;
+}
+
+/**
+ * A row of guards and recoveries, with the task, or another policy, inside. Built once; each call goes the cheapest
+ * way that carries it, and becomes a `Run` at the first thing out of the ordinary:
+ *
+ * - pass: nothing to do afterwards. The task's own promise is the answer.
+ * - static: something to record, and nobody settles from outside. One `then`, with handlers kept while permits stay
+ *   the same.
+ * - race: a guard watches. One object that is context and timer-queue node, and one promise.
+ *
+ * The first four guards are unrolled by position: a loop over an array of them costs twice as much
+ * (bench/core/frame.ts). For the same reason a permit is looked at only when it is another than last time's.
+ */
+export class Frame implements Plan {
+  readonly layers: readonly Layer[];
+  readonly hasAround: boolean;
+  /** Layers with something to do on the way in or out, by slot, and the places they stand at. */
+  private readonly places: readonly number[];
+  private readonly g0: Layer | undefined;
+  private readonly g1: Layer | undefined;
+  private readonly g2: Layer | undefined;
+  private readonly g3: Layer | undefined;
+  private readonly further: readonly Layer[];
+  private readonly watcher: Layer | undefined;
+  private readonly watcherPlace: number;
+  /** Slots up to and with the guard that watches: they are outside its scope. */
+  private readonly outside: number;
+  private readonly recovers: boolean;
+  private readonly valued: boolean;
+  private readonly form: 'pass' | 'static' | 'race' | 'run';
+  private readonly around: ((task: Task<unknown>) => Task<unknown>) | undefined;
+  private s0: unknown;
+  private s1: unknown;
+  private s2: unknown;
+  private s3: unknown;
+  private kept: Kept | undefined;
+
+  constructor(layers: readonly Layer[], around: Policy<unknown> | undefined, inner: Frame | undefined) {
+    this.layers = layers;
+    this.hasAround = around !== undefined;
+    this.around = around && inner && ((task) => (context) => around.execute(inner.taskInside(task, context as Scope), context));
+    this.places = layers.flatMap((layer, i) => (layer.enter !== undefined || layer.leave !== undefined ? [i] : []));
+    const slots = this.places.map((i) => layers[i] as Layer);
+    [this.g0, this.g1, this.g2, this.g3] = slots;
+    this.further = slots.slice(4);
+    const scoping = layers.filter((layer) => layer.watch !== undefined || layer.within !== undefined);
+    this.watcher = scoping[0];
+    this.watcherPlace = layers.findIndex((layer) => layer === this.watcher);
+    this.outside = this.places.filter((i) => i <= this.watcherPlace).length;
+    this.recovers = layers.some((layer) => layer.recover !== undefined);
+    this.valued = layers.some((layer) => layer.values === true);
+    this.form =
+      this.hasAround || scoping.length > 1 || (scoping.length === 1 && (this.watcher?.watch === undefined || slots.length > 4))
+        ? 'run'
+        : scoping.length === 1
+          ? 'race'
+          : this.recovers || layers.some((layer) => layer.leave !== undefined)
+            ? 'static'
+            : 'pass';
+  }
+
+  execute<T>(task: Task<T>, options?: CallOptions | Context): Promise<T> {
+    const answer =
+      options !== undefined || this.form === 'run'
+        ? this.run(task, options)
+        : this.form === 'race'
+          ? this.race(task)
+          : this.plain(task);
+    return answer as Promise<T>;
+  }
+
+  /** What a policy between two frames runs: the inner frame, in the context it hands on, or else the one it got. */
+  private taskInside(task: Task<unknown>, scope: Scope): Task<unknown> {
+    return (handed: CallOptions | Context | undefined) => this.begin(task, handed ?? scope, scope);
+  }
+
+  // ---- static and pass
+
+  private plain(task: Task<unknown>): Promise<unknown> {
+    if (typeof task !== 'function') return refuse(task);
+    const { g0, g1, g2, g3 } = this;
+    const context = new Scope(nobody, -1, 1, undefined, undefined);
+    let p0: unknown;
+    let p1: unknown;
+    let p2: unknown;
+    let p3: unknown;
+    let more: unknown[] | undefined;
+    let slot = 0;
+    let result: unknown;
+    try {
+      if (g0 !== undefined) {
+        if (g0.enter !== undefined && (p0 = g0.enter(context)) !== this.s0) {
+          if (isOdd(p0)) return this.turn(task, context, [], 0, p0);
+          this.s0 = p0;
+        }
+        slot = 1;
+        if (g1 !== undefined) {
+          if (g1.enter !== undefined && (p1 = g1.enter(context)) !== this.s1) {
+            if (isOdd(p1)) return this.turn(task, context, [p0], 1, p1);
+            this.s1 = p1;
+          }
+          slot = 2;
+          if (g2 !== undefined) {
+            if (g2.enter !== undefined && (p2 = g2.enter(context)) !== this.s2) {
+              if (isOdd(p2)) return this.turn(task, context, [p0, p1], 2, p2);
+              this.s2 = p2;
+            }
+            slot = 3;
+            if (g3 !== undefined) {
+              if (g3.enter !== undefined && (p3 = g3.enter(context)) !== this.s3) {
+                if (isOdd(p3)) return this.turn(task, context, [p0, p1, p2], 3, p3);
+                this.s3 = p3;
+              }
+              slot = 4;
+              for (const layer of this.further) {
+                const permit = layer.enter?.(context);
+                more ??= [];
+                if (isOdd(permit)) return this.turn(task, context, [p0, p1, p2, p3, ...more], slot, permit);
+                more.push(permit);
+                slot++;
+              }
+            }
+          }
+        }
+      }
+      result = task(context);
+      if (this.form === 'pass') return pass(result);
+      if (!isThenable(result)) {
+        if (this.valued || isBusy(context, result)) return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(result));
+        this.leave(p0, p1, p2, p3, more, succeeded(result), context);
+        return Promise.resolve(result);
+      }
+    } catch (error) {
+      return this.fall(task, context, [p0, p1, p2, p3, ...(more ?? [])], slot, error);
+    }
+    const kept = this.keep(p0, p1, p2, p3);
+    if (more === undefined && !this.valued && task.length === 0) {
+      return adopted(result).then(
+        kept.ok,
+        this.recovers ? (error) => this.resume(task, context, [p0, p1, p2, p3], more, failed(error)) : kept.bad,
+      );
+    }
+    return adopted(result).then(
+      (value) => {
+        if (this.valued || isBusy(context, value)) return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(value));
+        this.leave(p0, p1, p2, p3, more, succeeded(value), context);
+        return value;
+      },
+      (error) => {
+        if (this.recovers || isBusy(context, undefined)) return this.resume(task, context, [p0, p1, p2, p3], more, failed(error));
+        this.leave(p0, p1, p2, p3, more, failed(error), context);
+        throw error;
+      },
+    );
+  }
+
+  /** The handlers for these permits: those of last time, if the permits are. */
+  private keep(p0: unknown, p1: unknown, p2: unknown, p3: unknown): Kept {
+    const { kept } = this;
+    if (kept !== undefined && kept.p0 === p0 && kept.p1 === p1 && kept.p2 === p2 && kept.p3 === p3) return kept;
+    return (this.kept = {
+      p0,
+      p1,
+      p2,
+      p3,
+      ok: (value) => {
+        if (isHeld(value)) return this.resume(nothing, undefined, [p0, p1, p2, p3], undefined, succeeded(value));
+        this.leave(p0, p1, p2, p3, undefined, succeeded(value), nobody);
+        return value;
+      },
+      bad: (error) => {
+        this.leave(p0, p1, p2, p3, undefined, failed(error), nobody);
+        throw error;
+      },
+    });
+  }
+
+  private leave(p0: unknown, p1: unknown, p2: unknown, p3: unknown, more: unknown[] | undefined, outcome: Outcome, context: Context): void {
+    const { g0, g1, g2, g3, further } = this;
+    if (more !== undefined) {
+      for (let i = more.length - 1; i >= 0; i--) leaveOne(further[i] as Layer, more[i], outcome, context);
+    }
+    if (g3?.leave !== undefined) leaveOne(g3, p3, outcome, context);
+    if (g2?.leave !== undefined) leaveOne(g2, p2, outcome, context);
+    if (g1?.leave !== undefined) leaveOne(g1, p1, outcome, context);
+    if (g0?.leave !== undefined) leaveOne(g0, p0, outcome, context);
+  }
+
+  // ---- race
+
+  private race(task: Task<unknown>): Promise<unknown> {
+    if (typeof task !== 'function') return refuse(task);
+    const { g0, g1, g2, g3, outside } = this;
+    const racer = new Racer(this, task, 2 * this.watcherPlace, this.watcher);
+    let slot = 0;
+    let result: unknown;
+    try {
+      if (g0 !== undefined) {
+        const context = outside > 0 ? nobody : racer;
+        if (g0.enter !== undefined && (racer.p0 = g0.enter(context)) !== this.s0) {
+          if (isOdd(racer.p0)) return this.turn(task, context, [], 0, racer.p0);
+          this.s0 = racer.p0;
+        }
+        slot = 1;
+        if (g1 !== undefined) {
+          const context = outside > 1 ? nobody : racer;
+          if (g1.enter !== undefined && (racer.p1 = g1.enter(context)) !== this.s1) {
+            if (isOdd(racer.p1)) return this.turn(task, context, [racer.p0], 1, racer.p1);
+            this.s1 = racer.p1;
+          }
+          slot = 2;
+          if (g2 !== undefined) {
+            const context = outside > 2 ? nobody : racer;
+            if (g2.enter !== undefined && (racer.p2 = g2.enter(context)) !== this.s2) {
+              if (isOdd(racer.p2)) return this.turn(task, context, [racer.p0, racer.p1], 2, racer.p2);
+              this.s2 = racer.p2;
+            }
+            slot = 3;
+            if (g3 !== undefined) {
+              const context = outside > 3 ? nobody : racer;
+              if (g3.enter !== undefined && (racer.p3 = g3.enter(context)) !== this.s3) {
+                if (isOdd(racer.p3)) return this.turn(task, context, [racer.p0, racer.p1, racer.p2], 3, racer.p3);
+                this.s3 = racer.p3;
+              }
+              slot = 4;
+            }
+          }
+        }
+      }
+      result = task(racer);
+      if (!isThenable(result)) {
+        if (this.valued || isBusy(racer, result)) return this.resume(task, racer, racer.permits(), undefined, succeeded(result));
+        this.leaveRacer(racer, succeeded(result));
+        return Promise.resolve(result);
+      }
+    } catch (error) {
+      const inside = slot >= outside && slot === this.places.length;
+      return this.fall(task, inside ? racer : nobody, racer.permits(), slot, error);
+    }
+    const promise = adopted(result);
+    return new Promise((resolve, reject) => {
+      racer.resolve = resolve;
+      racer.reject = reject;
+      try {
+        this.watcher?.watch?.(racer, nobody);
+      } catch (error) {
+        reportError(error);
+      }
+      promise.then(
+        (value) => racer.fulfilled(value),
+        (error) => racer.rejected(error),
+      );
+    });
+  }
+
+  /** Unwinds a call that stayed on its fast way. */
+  leaveRacer(racer: Racer, outcome: Outcome): void {
+    racer.close();
+    this.leave(racer.p0, racer.p1, racer.p2, racer.p3, undefined, outcome, racer);
+  }
+
+  /** Whether a value or a failure of a racer needs more than the fast way. */
+  asks(racer: Racer, outcome: Outcome): boolean {
+    return outcome.ok ? this.valued || isBusy(racer, outcome.value) : this.recovers || isBusy(racer, undefined);
+  }
+
+  // ---- everything else
+
+  /** A guard waits, or turns the call away: `permit` is a promise or a rejection. */
+  private turn(task: Task<unknown>, context: Context, permits: unknown[], slot: number, permit: unknown): Promise<unknown> {
+    if (!isThenable(permit)) return this.fall(task, context, permits, slot, permit);
+    const place = this.places[slot] as number;
+    return launch((settle) => {
+      const run = new Run(this, task, nobody, settle, this.byPlace(permits), place);
+      run.takeOver(context instanceof Scope ? context : undefined).waitToEnter(place, permit);
+    });
+  }
+
+  /** A guard has turned the call away, or, behind the last slot, the task has thrown. */
+  private fall(task: Task<unknown>, context: Context, permits: unknown[], slot: number, error: unknown): Promise<unknown> {
+    if (slot === 0 && !this.recovers && this.places.length > 0) return rejectSoon(error);
+    const place = this.places[slot] ?? this.layers.length;
+    return launch((settle) => {
+      const run = new Run(this, task, nobody, settle, this.byPlace(permits), place);
+      run.takeOver(context instanceof Scope ? context : undefined).unwind(place - 1, failed(error));
+    });
+  }
+
+  /** The task has settled, and a recovery is to be asked, or something outlasts the call. */
+  resume(task: Task<unknown>, scope: Scope | undefined, permits: unknown[], more: unknown[] | undefined, outcome: Outcome): Promise<unknown> {
+    return launch((settle) => {
+      const all = this.byPlace(more === undefined ? permits : [...permits, ...more]);
+      new Run(this, task, nobody, settle, all, this.layers.length).takeOver(scope).conclude(outcome);
+    });
+  }
+
+  byPlace(permits: readonly unknown[]): unknown[] {
+    const all: unknown[] = [];
+    for (const [slot, place] of this.places.entries()) all[place] = permits[slot];
+    return all;
+  }
+
+  private run(task: Task<unknown>, options: CallOptions | Context | undefined): Promise<unknown> {
+    return typeof task === 'function' ? this.begin(task, options, undefined) : refuse(task);
+  }
+
+  /** Begins a call whose caller says something about it; in `from`, where that says nothing else. */
+  private begin(task: Task<unknown>, options: CallOptions | Context | undefined, from: Scope | undefined): Promise<unknown> {
+    let outer: Scope | Origin = nobody;
+    let signal: AbortSignal | undefined;
+    if (options instanceof Scope) {
+      outer = options;
+      const cause = outer.endedLife();
+      if (cause !== undefined) return rejectSoon(cause.reason);
+    } else if (options !== undefined) {
+      try {
+        signal = checked(options).signal;
+      } catch (error) {
+        return rejectSoon(error);
+      }
+      if (signal?.aborted) return rejectSoon(signal.reason);
+      outer = new Origin(options, from, from);
+    }
+    return launch((settle) => {
+      new Run(this, this.around?.(task) ?? task, outer, settle, [], 0).start(signal);
+    });
+  }
+}
+
+/** A call that goes its fast way under a guard that watches: its context, its node in a timeout queue, its permits. */
+class Racer extends Scope {
+  private readonly frame: Frame;
+  private readonly task: Task<unknown>;
+  p0: unknown = undefined;
+  p1: unknown = undefined;
+  p2: unknown = undefined;
+  p3: unknown = undefined;
+  resolve: ((value: unknown) => void) | undefined = undefined;
+  reject: ((error: unknown) => void) | undefined = undefined;
+
+  constructor(frame: Frame, task: Task<unknown>, position: number, guard: Layer | undefined) {
+    super(nobody, position, 1, guard, undefined);
+    this.frame = frame;
+    this.task = task;
+  }
+
+  permits(): unknown[] {
+    return [this.p0, this.p1, this.p2, this.p3];
+  }
+
+  fulfilled(value: unknown): void {
+    this.settled(succeeded(value));
+  }
+
+  rejected(error: unknown): void {
+    this.settled(failed(error));
+  }
+
+  private settled(outcome: Outcome): void {
+    if (this.owner !== undefined || this.frame.asks(this, outcome)) {
+      const run = this.ownedBy() as Run;
+      run.arrive(run.first, outcome);
+      return;
+    }
+    this.frame.leaveRacer(this, outcome);
+    if (outcome.ok) this.resolve?.(outcome.value);
+    else this.reject?.(outcome.error);
+  }
+
+  /** Stopped, or asked about: from here on the call is a run. */
+  protected override ownedBy(): Owner {
+    if (this.owner === undefined) {
+      const { frame } = this;
+      const settle = (outcome: Outcome): void => (outcome.ok ? this.resolve?.(outcome.value) : this.reject?.(outcome.error));
+      const run = new Run(frame, this.task, nobody, settle, frame.byPlace(this.permits()), frame.layers.length);
+      run.takeOverPending(this);
+    }
+    return this.owner as unknown as Owner;
+  }
+}
+
+const nothing = (): void => {};
+
+function leaveOne(layer: Layer, permit: unknown, outcome: Outcome, context: Context): void {
+  try {
+    layer.leave?.(permit, outcome, context);
+  } catch (error) {
+    reportError(error);
+  }
+}
+
+/** A permit that is none: a promise of one, or a rejection. */
+function isOdd(permit: unknown): boolean {
+  return typeof permit === 'object' && permit !== null && (isThenable(permit) || isRejection(permit));
+}
+
+/** Something of this call outlasts its task: what it holds, or work abandoned further in. */
+function isBusy(scope: Scope, value: unknown): boolean {
+  const { life } = scope;
+  return isHeld(value) || (life !== undefined && (life.running > 0 || life.held !== undefined));
+}
+
+/** Nothing to do afterwards: the task's own promise is the answer. */
+function pass(result: unknown): Promise<unknown> {
+  if (!isThenable(result)) return Promise.resolve(isHeld(result) ? result.value : result);
+  return heldInUse() ? adopted(result).then((value) => (isHeld(value) ? value.value : value)) : adopted(result);
+}
+
+/** A promise that a run settles. */
+function launch(begin: (settle: (outcome: Outcome) => void) => void): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    let sync = true;
+    begin((outcome) => {
+      if (outcome.ok) resolve(outcome.value);
+      else if (sync) soon(() => reject(outcome.error));
+      else reject(outcome.error);
+    });
+    sync = false;
+  });
+}
+
+/**
+ * Rejects in a microtask. A promise that is born rejected runs the host's hook for unhandled rejections, and the one
+ * that takes it back once the caller has attached: 0.4 microseconds together.
+ */
+function rejectSoon(error: unknown): Promise<never> {
+  return new Promise((_, reject) => soon(() => reject(error)));
+}
+
+function refuse(task: unknown): Promise<never> {
+  return rejectSoon(new TypeError(`execute: the task must be a function, got ${typeof task}`));
+}
+
+/** @throws {TypeError | RangeError} for what a caller may not say about a call */
+function checked(options: CallOptions | Context): CallOptions {
+  const { signal, deadline, priority, cost } = options;
+  if (typeof options !== 'object') throw new TypeError(`execute: options must be an object, got ${typeof options}`);
+  if (signal !== undefined && typeof signal.addEventListener !== 'function') throw new TypeError('execute: signal must be an AbortSignal');
+  for (const [name, value] of Object.entries({ deadline, priority, cost })) {
+    if (value === undefined) continue;
+    if (typeof value !== 'number') throw new TypeError(`execute: ${name} must be a number, got ${typeof value}`);
+    if (Number.isNaN(value) || (name === 'cost' && value < 0)) throw new RangeError(`execute: ${name} must be a number${name === 'cost' ? ', 0 or more' : ''}, got ${value}`);
+  }
+  return options;
+}

@@ -1,0 +1,79 @@
+import { Frame } from './frame.ts';
+import type { Guard, Recovery } from './layer.ts';
+import type { AddedOf, Policy, Task } from './policy.ts';
+import type { Layer } from './run.ts';
+
+/** Where a policy made here keeps what it is made of, outermost first, so that pipelines can join it with others. */
+const parts: unique symbol = Symbol('holdfast.parts');
+
+/** A layer of a frame, or a policy of somebody else's that runs round what is inside it. */
+type Part = { readonly layer: Layer } | { readonly around: Policy<unknown> };
+
+interface Joinable {
+  readonly [parts]?: readonly Part[];
+}
+
+/**
+ * Joins policies into one: the first is outermost. Neighbouring guards and recoveries share one frame, whatever their
+ * number, so that four policies cost one promise and not four. Without policies it is the identity.
+ *
+ * @throws {TypeError} for anything that has no `execute`
+ *
+ * @example
+ * const guarded = pipeline(retry(), circuitBreaker(), timeout({ duration: 2_000 }));
+ * await guarded.execute(({ signal }) => fetch(url, { signal }));
+ */
+export function pipeline<const P extends readonly unknown[]>(
+  ...policies: P & { [K in keyof P]: Policy<AddedOf<P[K]>> }
+): Policy<AddedOf<P[number]>> {
+  return joined((policies as readonly Policy<unknown>[]).flatMap(partsOf), {}) as Policy<AddedOf<P[number]>>;
+}
+
+/**
+ * A policy that decides before a task and learns after it, with the members its users see.
+ *
+ * @example
+ * const oneAtATime = () => {
+ *   let busy = false;
+ *   return guard({
+ *     enter: () => { if (busy) throw new RejectedError({ name: 'one', message: 'busy' }); busy = true; },
+ *     leave: () => { busy = false; },
+ *   });
+ * };
+ */
+export function guard<Permit, Members extends object = object>(spec: Guard<Permit>, members?: Members): Policy & Members {
+  return joined([{ layer: spec as Layer }], members) as Policy & Members;
+}
+
+/** A policy that answers an outcome on its way out, and may be a guard as well: it then enters once for all its tries. */
+export function recovery<Added = never, Permit = void, Members extends object = object>(
+  spec: Recovery<Added> & Guard<Permit>,
+  members?: Members,
+): Policy<Added> & Members {
+  return joined([{ layer: spec as Layer }], members) as Policy<Added> & Members;
+}
+
+function partsOf(policy: (Policy<unknown> & Joinable) | null | undefined, i: number): readonly Part[] {
+  if (typeof policy?.execute !== 'function') {
+    throw new TypeError(`pipeline: policy ${i + 1} must have a method execute, got ${policy === null ? 'null' : typeof policy}`);
+  }
+  return policy[parts] ?? [{ around: policy }];
+}
+
+/** Members keep their getters: `state` and `running` are read when asked for. */
+function joined(row: readonly Part[], members: object | undefined): Policy<unknown> & Joinable {
+  const frame = framed(row);
+  const policy = { execute: <T>(task: Task<T>, options?: Parameters<Policy['execute']>[1]) => frame.execute(task, options) };
+  Object.defineProperties(policy, Object.getOwnPropertyDescriptors(members ?? {}));
+  return Object.defineProperty(policy, parts, { value: row });
+}
+
+/** One frame up to the first policy that runs round what is inside it, whose task is the frame of the rest. */
+function framed(row: readonly Part[]): Frame {
+  const layers: Layer[] = [];
+  for (const [i, part] of row.entries()) {
+    if ('around' in part) return new Frame(layers, part.around, framed(row.slice(i + 1)));
+    layers.push(part.layer);
+  }
+  return new Frame(layers, undefined, undefined);
+}

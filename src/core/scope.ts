@@ -1,0 +1,201 @@
+import { Follower, Followers, soon, unfollow } from './abort.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Call } from './layer.ts';
+import type { CallOptions, Context, Milliseconds } from './policy.ts';
+import { type Batch, dueOf, type Expiring } from './timers.ts';
+
+/** What a scope asks of the guard that opened it. */
+export interface Opener {
+  readonly clock?: Clock | undefined;
+  readonly within?: Milliseconds | undefined;
+}
+
+/** What a scope asks of the run it belongs to. */
+export interface Owner {
+  /** Ends the winding from this scope outward. */
+  halt(scope: Scope, error: unknown): void;
+  /** Aborts the scope's signal, and waits for work that is under way. */
+  waitOut(scope: Scope, error: unknown): void;
+}
+
+/** The owner of a scope that has unwound: nothing can be done to it any more. */
+const unwound: Owner = { halt() {}, waitOut() {} };
+
+/**
+ * Where a call begins: what its caller said, over what the context it is made from says.
+ * As a context it stands for a caller who said nothing, and whom nobody can stop.
+ */
+export class Origin implements Context {
+  readonly attempt: number;
+  readonly deadline: Milliseconds;
+  readonly priority: number;
+  readonly cost: number;
+  /** The scope the call is made in, if it is made in one. */
+  readonly scope: Scope | undefined;
+
+  constructor(given: CallOptions & { attempt?: number | undefined }, from: Context | undefined, scope: Scope | undefined) {
+    this.attempt = given.attempt ?? from?.attempt ?? 1;
+    this.deadline = given.deadline ?? from?.deadline ?? Infinity;
+    this.priority = given.priority ?? from?.priority ?? 0;
+    this.cost = given.cost ?? from?.cost ?? 1;
+    this.scope = scope;
+  }
+
+  /** Never aborts, so each reader may have one of his own: listeners put on it die with it. */
+  get signal(): AbortSignal {
+    return new AbortController().signal;
+  }
+}
+
+export const nobody: Origin = /* @__PURE__ */ new Origin({}, undefined, undefined);
+
+/** A scope that somebody looks into or acts on: its signal, who follows it, and what outlasts it. Made when asked for. */
+class Life extends Follower {
+  readonly followers: Followers = new Followers();
+  controller: AbortController | undefined = undefined;
+  ended = false;
+  reason: unknown = undefined;
+  /** A stop has been asked for, and comes in the next microtask. */
+  ending = false;
+  /** What goes outward in place of whatever the work still gives, once it has settled: the error of a guard that waits. */
+  overdue: { readonly error: unknown } | undefined = undefined;
+  /** Tasks begun inside that were abandoned and have not settled. */
+  running = 0;
+  /** Who waits for those. */
+  idle: (() => void)[] | undefined = undefined;
+  /** What results held by frames further in wait for. */
+  held: PromiseLike<unknown>[] | undefined = undefined;
+
+  override end(reason: unknown, gently: boolean): void {
+    if (!this.ended) {
+      this.ended = true;
+      this.reason = reason;
+      this.controller?.abort(reason);
+    }
+    this.followers.end(reason, gently);
+  }
+}
+
+/**
+ * A stretch of a call that can be ended on its own: the caller's, one inside each guard that watches, one for each
+ * further try. It is the context of what runs inside it, the call that its guard may stop, and the node of a timeout
+ * queue, all in one object.
+ */
+export class Scope extends Follower implements Context, Call, Expiring {
+  outer: Scope | Origin;
+  /** Twice the place of the layer that opened it, one more for a try of a recovery; -1 for the caller's own. */
+  readonly position: number;
+  readonly attempt: number;
+  /** The guard that opened it, if one did. */
+  readonly guard: Opener | undefined;
+  owner: Owner | undefined;
+  batch: Batch | undefined = undefined;
+  expire: ((call: Expiring) => void) | undefined = undefined;
+  life: Life | undefined = undefined;
+
+  constructor(outer: Scope | Origin, position: number, attempt: number, guard: Opener | undefined, owner: Owner | undefined) {
+    super();
+    this.outer = outer;
+    this.position = position;
+    this.attempt = attempt;
+    this.guard = guard;
+    this.owner = owner;
+  }
+
+  get priority(): number {
+    return this.outer.priority;
+  }
+
+  get cost(): number {
+    return this.outer.cost;
+  }
+
+  get deadline(): Milliseconds {
+    const { outer, guard } = this;
+    const within = guard?.within;
+    if (within === undefined || within === Infinity) return outer.deadline;
+    this.batch ??= { due: (guard?.clock ?? systemClock).now() + within, queue: undefined };
+    return Math.min(outer.deadline, dueOf(this.batch));
+  }
+
+  get signal(): AbortSignal {
+    const life = this.alive();
+    if (life.controller === undefined) {
+      life.controller = new AbortController();
+      if (life.ended) life.controller.abort(life.reason);
+    }
+    return life.controller.signal;
+  }
+
+  stop(error: unknown): void {
+    // In a microtask of its own: a value that had already arrived wins.
+    this.alive().ending = true;
+    soon(() => this.ownedBy()?.halt(this, error));
+  }
+
+  abort(error: unknown): void {
+    soon(() => this.ownedBy()?.waitOut(this, error));
+  }
+
+  /** The run this scope belongs to; a call that went its fast way makes one now. */
+  protected ownedBy(): Owner | undefined {
+    return this.owner;
+  }
+
+  override end(reason: unknown, gently: boolean): void {
+    this.alive().end(reason, gently);
+  }
+
+  /** The scope this one is in, also where the caller said more about the call. */
+  get around(): Scope | undefined {
+    return this.outer instanceof Scope ? this.outer : this.outer.scope;
+  }
+
+  /** Whether this scope, or one further out, has ended. */
+  get ended(): boolean {
+    return this.endedLife() !== undefined;
+  }
+
+  endedLife(): Life | undefined {
+    if (this.life?.ended) return this.life;
+    return this.owner === unwound || !(this.outer instanceof Scope) ? undefined : this.outer.endedLife();
+  }
+
+  /** The scope's life, begun now if nobody asked before: already ended if a scope further out has. */
+  alive(): Life {
+    if (this.life === undefined) {
+      const cause = this.endedLife();
+      this.life = new Life();
+      if (cause !== undefined) {
+        this.life.ended = true;
+        this.life.reason = cause.reason;
+      } else if (this.position >= 0 && this.owner !== unwound && this.outer instanceof Scope) {
+        // The caller's own scope follows nothing here: its run follows the caller.
+        this.outer.alive().followers.add(this.life);
+      }
+    }
+    return this.life;
+  }
+
+  /** The winding has left this scope: it can neither be ended nor time out any more. */
+  close(): void {
+    this.owner = unwound;
+    if (this.next !== undefined) unfollow(this);
+    if (this.life?.next !== undefined) unfollow(this.life);
+  }
+}
+
+/** Follows what a context lives in, until `unfollow`; a context that nobody can end has no followers. */
+export function follow(context: Context, follower: Follower): void {
+  if (context instanceof Scope) context.alive().followers.add(follower);
+}
+
+/** The caller's own deadline, where no timeout between enforces it; `Infinity` where one does, or there is none. */
+export function unenforced(context: Context): Milliseconds {
+  let at: Context = context;
+  while (at instanceof Scope) {
+    if (at.guard?.within !== undefined) return Infinity;
+    at = at.outer;
+  }
+  return at instanceof Origin && at.scope !== undefined && at.scope.deadline === at.deadline ? unenforced(at.scope) : at.deadline;
+}

@@ -1,0 +1,125 @@
+import { type Follower, Followers, unfollow } from './abort.ts';
+import { type Clock, systemClock } from './clock.ts';
+import type { Milliseconds } from './policy.ts';
+
+/** Calls that began to wait within one step of a queue share one stamp, so that no call reads the clock. */
+export interface Batch {
+  due: Milliseconds | undefined;
+  readonly queue: TimeoutQueue | undefined;
+}
+
+/** When the calls of a batch are due: never before their start + duration, at most one step after it. */
+export function dueOf(batch: Batch): Milliseconds {
+  return (batch.due ??= (batch.queue as TimeoutQueue).close());
+}
+
+/** A call that waits in a queue. */
+export interface Expiring extends Follower {
+  batch: Batch | undefined;
+  expire: ((call: Expiring) => void) | undefined;
+}
+
+/** One microsecond: what rounding may take from a sum of times. */
+const tolerance = 0.001;
+
+const queues = new WeakMap<Clock, Map<Milliseconds, TimeoutQueue>>();
+
+/**
+ * All the calls on one clock that may take one and the same time, in the order they began: the head expires first.
+ *
+ * The first call of a step opens a batch and arms the step's timer; when that fires, the whole batch is stamped with
+ * the time then plus the duration. A second timer, armed only while a stamped call waits, expires the head. A call so
+ * costs two links and no clock, and most are gone before their batch is stamped. Stamping by a cached clock instead
+ * was tried: it expires early after the loop was blocked. A clock other than the system's is read for each call, and
+ * is exact.
+ */
+export class TimeoutQueue extends Followers {
+  private readonly clock: Clock;
+  private readonly duration: Milliseconds;
+  private readonly step: Milliseconds;
+  private batch: Batch | undefined = undefined;
+  private stepping = false;
+  /** Idle, and forgotten: whoever kept this queue asks for the one in force. */
+  dropped = false;
+  private timer: { cancel(): void } | undefined = undefined;
+
+  constructor(clock: Clock, duration: Milliseconds) {
+    super();
+    this.clock = clock;
+    this.duration = duration;
+    this.step = clock === systemClock && duration > 0 ? Math.min(Math.max(duration / 25, 1), 50) : 0;
+  }
+
+  /** Calls `expire` with the call once its time is up, unless it is unlinked before. */
+  insert(call: Expiring, expire: (call: Expiring) => void): void {
+    call.expire = expire;
+    // A call whose deadline has been read already brings a batch of its own.
+    call.batch ??= this.step === 0 ? this.open() : (this.batch ??= this.open());
+    this.add(call);
+    if (this.step === 0 && this.timer === undefined) this.arm();
+  }
+
+  private open(): Batch {
+    if (this.step === 0) return { due: this.clock.now() + this.duration, queue: this };
+    if (!this.stepping) {
+      this.stepping = true;
+      this.clock.schedule(this.step, () => {
+        this.stepping = false;
+        if (this.batch !== undefined) dueOf(this.batch);
+        if (this.next === this) this.drop();
+        else if (this.timer === undefined) this.arm();
+      });
+    }
+    return { due: undefined, queue: this };
+  }
+
+  /** Ends the batch at hand, the only one without a stamp, and gives its stamp. */
+  close(): Milliseconds {
+    this.batch = undefined;
+    return this.clock.now() + this.duration;
+  }
+
+  private arm(): void {
+    const head = this.next as Expiring;
+    const due = dueOf(head.batch as Batch);
+    this.timer = this.clock.schedule(Math.max(due - this.clock.now(), 0), () => {
+      this.timer = undefined;
+      const now = this.clock.now();
+      for (let call = this.next as Expiring; (call as Follower) !== this; call = this.next as Expiring) {
+        const { due } = call.batch as Batch;
+        if (due === undefined || due > now + tolerance) break;
+        unfollow(call);
+        call.expire?.(call);
+      }
+      if (this.next !== this && this.timer === undefined) this.arm();
+    });
+  }
+
+  override emptied(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    if (!this.stepping) this.drop();
+  }
+
+  private drop(): void {
+    this.dropped = true;
+    queues.get(this.clock)?.delete(this.duration);
+  }
+}
+
+/** How to let calls expire after `duration` on `clock`: a call so inserted expires unless it is taken out before. */
+export function expiry(clock: Clock, duration: Milliseconds): (call: Expiring, expire: (call: Expiring) => void) => void {
+  let queue: TimeoutQueue | undefined;
+  return (call, expire) => {
+    if (queue === undefined || queue.dropped) queue = queueOf(clock, duration);
+    queue.insert(call, expire);
+  };
+}
+
+function queueOf(clock: Clock, duration: Milliseconds): TimeoutQueue {
+  let of = queues.get(clock);
+  if (of === undefined) queues.set(clock, (of = new Map()));
+  let queue = of.get(duration);
+  if (queue === undefined) of.set(duration, (queue = new TimeoutQueue(clock, duration)));
+  return queue;
+}
