@@ -1,0 +1,69 @@
+import { parseArgs } from 'node:util';
+import { frame } from './core/frame.ts';
+import { measure } from './runner.ts';
+import { type Figure, printTable, rounded, verdict } from './table.ts';
+import { yardsticks } from './yardsticks.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    /** Prints the figures for a machine. */
+    json: { type: 'boolean', default: false },
+    /** Measures only the cases whose name contains this, and the yardsticks. */
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string', default: '61' },
+  },
+});
+
+const all = [...frame];
+const cases = all.filter(({ name }) => name.includes(options.only));
+const per = new Set(cases.map((one) => one.per));
+const held = all.filter((one) => per.has(one.name) && !cases.includes(one));
+const times = await measure([...yardsticks, ...held, ...cases], Number(options.rounds));
+const nanoseconds = (name: string): number => times.get(name) ?? Number.NaN;
+
+const timed = [...yardsticks, ...cases].map(({ name, per = 'bare await', required, stretch }) => {
+  const ratio = rounded(nanoseconds(name) / nanoseconds(per));
+  const toBare = rounded(nanoseconds(name) / nanoseconds('bare await'));
+  return {
+    name,
+    nanoseconds: nanoseconds(name),
+    toBare,
+    per,
+    ratio,
+    required,
+    stretch,
+    verdict: verdict(ratio, required),
+  };
+});
+
+const counted: Figure[] = [];
+const figures = counted.map((one) => ({ ...one, verdict: verdict(one.value, one.required) }));
+
+if (options.json) {
+  console.log(
+    JSON.stringify({ node: process.version, rounds: Number(options.rounds), timed, counted: figures }, undefined, 2),
+  );
+} else {
+  printTable(
+    ['case', 'ns', '/ bare', '/ yardstick', 'yardstick', 'required', 'stretch', ''],
+    timed.map((one) => [
+      one.name,
+      one.nanoseconds.toFixed(0),
+      `${one.toBare.toFixed(2)}x`,
+      `${one.ratio.toFixed(2)}x`,
+      one.per,
+      one.required?.toFixed(2) ?? '',
+      one.stretch?.toFixed(2) ?? '',
+      one.verdict,
+    ]),
+  );
+  console.log();
+  printTable(
+    ['count', 'value', '', 'at most', ''],
+    figures.map((one) => [one.name, one.value.toFixed(2), one.unit, String(one.required ?? ''), one.verdict]),
+  );
+}
+const missed = [...timed, ...figures].filter((one) => one.verdict === 'miss');
+for (const { name } of missed) console.error(`missed: ${name}`);
+
+if (missed.length > 0) process.exitCode = 1;
