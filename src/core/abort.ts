@@ -4,20 +4,17 @@ import { nextTurn } from './clock.ts';
  * Follows something that may end early: a caller's signal, or the scope of a policy further out. An intrusive node of
  * a circular list, so that coming and going take constant time and allocate nothing.
  */
-export abstract class Follower {
-  previous: Follower | undefined = undefined;
-  next: Follower | undefined = undefined;
-
+export interface Follower {
+  previous: Follower | undefined;
+  next: Follower | undefined;
   /** What is followed has ended. `gently`: its signal aborted, but work that is under way is waited for. */
-  abstract end(reason: unknown, gently: boolean): void;
+  end(reason: unknown, gently: boolean): void;
 }
 
 /** Those who follow one thing, in the order they came; the list's own sentinel. */
-export class Followers extends Follower {
-  constructor() {
-    super();
-    this.previous = this.next = this;
-  }
+export class Followers implements Follower {
+  previous: Follower | undefined = this;
+  next: Follower | undefined = this;
 
   add(follower: Follower): void {
     const last = this.previous as Follower;
@@ -27,7 +24,7 @@ export class Followers extends Follower {
   }
 
   /** Tells all who follow at this moment. */
-  override end(reason: unknown, gently: boolean): void {
+  end(reason: unknown, gently: boolean): void {
     const told: Follower[] = [];
     for (let each = this.next as Follower; each !== this; each = each.next as Follower) told.push(each);
     for (const each of told) if (each.next !== undefined) each.end(reason, gently);

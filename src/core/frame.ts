@@ -5,7 +5,7 @@ import { heldInUse, isHeld } from './held.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallOptions, Context, Policy, Task } from './policy.ts';
 import { adopted, failed, isThenable, type Layer, type Plan, Run, succeeded } from './run.ts';
-import { nobody, Origin, type Owner, Scope } from './scope.ts';
+import { nobody, Origin, type Owner, Scope, WatchedScope } from './scope.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */
 interface Kept {
@@ -45,13 +45,14 @@ export class Frame implements Plan {
   private readonly outside: number;
   private readonly recovers: boolean;
   private readonly valued: boolean;
+  private readonly holds: boolean;
   private readonly form: 'pass' | 'static' | 'race' | 'run';
   private readonly around: ((task: Task<unknown>) => Task<unknown>) | undefined;
-  private s0: unknown;
-  private s1: unknown;
-  private s2: unknown;
-  private s3: unknown;
-  private kept: Kept | undefined;
+  private s0: unknown = undefined;
+  private s1: unknown = undefined;
+  private s2: unknown = undefined;
+  private s3: unknown = undefined;
+  private kept: Kept | undefined = undefined;
 
   constructor(layers: readonly Layer[], around: Policy<unknown> | undefined, inner: Frame | undefined) {
     this.layers = layers;
@@ -67,6 +68,7 @@ export class Frame implements Plan {
     this.outside = this.places.filter((i) => i <= this.watcherPlace).length;
     this.recovers = layers.some((layer) => layer.recover !== undefined);
     this.valued = layers.some((layer) => layer.values === true);
+    this.holds = layers.some((layer) => layer.holds === true);
     this.form =
       this.hasAround || scoping.length > 1 || (scoping.length === 1 && (this.watcher?.watch === undefined || slots.length > 4))
         ? 'run'
@@ -97,7 +99,7 @@ export class Frame implements Plan {
   private plain(task: Task<unknown>): Promise<unknown> {
     if (typeof task !== 'function') return refuse(task);
     const { g0, g1, g2, g3 } = this;
-    const context = new Scope(nobody, -1, 1, undefined, undefined);
+    const context = new Scope(nobody, -1, 1, undefined);
     let p0: unknown;
     let p1: unknown;
     let p2: unknown;
@@ -151,14 +153,27 @@ export class Frame implements Plan {
     } catch (error) {
       return this.fall(task, context, [p0, p1, p2, p3, ...(more ?? [])], slot, error);
     }
+    const promise = adopted(result);
+    if (more !== undefined || this.valued || this.holds || heldInUse()) return this.listen(promise, task, context, p0, p1, p2, p3, more);
     const kept = this.keep(p0, p1, p2, p3);
-    if (more === undefined && !this.valued && task.length === 0) {
-      return adopted(result).then(
-        kept.ok,
-        this.recovers ? (error) => this.resume(task, context, [p0, p1, p2, p3], more, failed(error)) : kept.bad,
-      );
-    }
-    return adopted(result).then(
+    return promise.then(kept.ok, this.recovers ? this.failure(task, context, p0, p1, p2, p3) : kept.bad);
+  }
+
+  // Closures are made in functions of their own: what one of them captures would live on the heap for every call of
+  // the function around it, whichever way that call goes.
+
+  /** Listens with handlers of this call's own, where something may outlast the task. */
+  private listen(
+    promise: Promise<unknown>,
+    task: Task<unknown>,
+    context: Scope,
+    p0: unknown,
+    p1: unknown,
+    p2: unknown,
+    p3: unknown,
+    more: unknown[] | undefined,
+  ): Promise<unknown> {
+    return promise.then(
       (value) => {
         if (this.valued || isBusy(context, value)) return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(value));
         this.leave(p0, p1, p2, p3, more, succeeded(value), context);
@@ -172,11 +187,26 @@ export class Frame implements Plan {
     );
   }
 
+  private failure(
+    task: Task<unknown>,
+    context: Scope,
+    p0: unknown,
+    p1: unknown,
+    p2: unknown,
+    p3: unknown,
+  ): (error: unknown) => Promise<unknown> {
+    return (error: unknown): Promise<unknown> => this.resume(task, context, [p0, p1, p2, p3], undefined, failed(error));
+  }
+
   /** The handlers for these permits: those of last time, if the permits are. */
   private keep(p0: unknown, p1: unknown, p2: unknown, p3: unknown): Kept {
     const { kept } = this;
     if (kept !== undefined && kept.p0 === p0 && kept.p1 === p1 && kept.p2 === p2 && kept.p3 === p3) return kept;
-    return (this.kept = {
+    return this.keepNew(p0, p1, p2, p3);
+  }
+
+  private keepNew(p0: unknown, p1: unknown, p2: unknown, p3: unknown): Kept {
+    this.kept = {
       p0,
       p1,
       p2,
@@ -190,7 +220,8 @@ export class Frame implements Plan {
         this.leave(p0, p1, p2, p3, undefined, failed(error), nobody);
         throw error;
       },
-    });
+    };
+    return this.kept;
   }
 
   private leave(p0: unknown, p1: unknown, p2: unknown, p3: unknown, more: unknown[] | undefined, outcome: Outcome, context: Context): void {
@@ -209,7 +240,7 @@ export class Frame implements Plan {
   private race(task: Task<unknown>): Promise<unknown> {
     if (typeof task !== 'function') return refuse(task);
     const { g0, g1, g2, g3, outside } = this;
-    const racer = new Racer(this, task, 2 * this.watcherPlace, this.watcher);
+    const racer = new Racer(this, task, 2 * this.watcherPlace, this.watcher as Layer);
     let slot = 0;
     let result: unknown;
     try {
@@ -255,7 +286,10 @@ export class Frame implements Plan {
       const inside = slot >= outside && slot === this.places.length;
       return this.fall(task, inside ? racer : nobody, racer.permits(), slot, error);
     }
-    const promise = adopted(result);
+    return this.listenRacing(adopted(result), racer);
+  }
+
+  private listenRacing(promise: Promise<unknown>, racer: Racer): Promise<unknown> {
     return new Promise((resolve, reject) => {
       racer.resolve = resolve;
       racer.reject = reject;
@@ -346,7 +380,7 @@ export class Frame implements Plan {
 }
 
 /** A call that goes its fast way under a guard that watches: its context, its node in a timeout queue, its permits. */
-class Racer extends Scope {
+class Racer extends WatchedScope {
   private readonly frame: Frame;
   private readonly task: Task<unknown>;
   p0: unknown = undefined;
@@ -355,9 +389,11 @@ class Racer extends Scope {
   p3: unknown = undefined;
   resolve: ((value: unknown) => void) | undefined = undefined;
   reject: ((error: unknown) => void) | undefined = undefined;
+  /** What the call has become, if it left its fast way. */
+  private run: Run | undefined = undefined;
 
-  constructor(frame: Frame, task: Task<unknown>, position: number, guard: Layer | undefined) {
-    super(nobody, position, 1, guard, undefined);
+  constructor(frame: Frame, task: Task<unknown>, position: number, guard: Layer) {
+    super(nobody, position, 1, undefined, guard);
     this.frame = frame;
     this.task = task;
   }
@@ -375,8 +411,8 @@ class Racer extends Scope {
   }
 
   private settled(outcome: Outcome): void {
-    if (this.owner !== undefined || this.frame.asks(this, outcome)) {
-      const run = this.ownedBy() as Run;
+    if (this.run !== undefined || this.frame.asks(this, outcome)) {
+      const run = this.becomeRun();
       run.arrive(run.first, outcome);
       return;
     }
@@ -385,15 +421,19 @@ class Racer extends Scope {
     else this.reject?.(outcome.error);
   }
 
-  /** Stopped, or asked about: from here on the call is a run. */
-  protected override ownedBy(): Owner {
-    if (this.owner === undefined) {
+  /** Stopped, or asked about: from here on the call is a run, unless it is over. */
+  protected override ownedBy(): Owner | undefined {
+    return this.owner ?? this.becomeRun();
+  }
+
+  private becomeRun(): Run {
+    if (this.run === undefined) {
       const { frame } = this;
       const settle = (outcome: Outcome): void => (outcome.ok ? this.resolve?.(outcome.value) : this.reject?.(outcome.error));
-      const run = new Run(frame, this.task, nobody, settle, frame.byPlace(this.permits()), frame.layers.length);
-      run.takeOverPending(this);
+      this.run = new Run(frame, this.task, nobody, settle, frame.byPlace(this.permits()), frame.layers.length);
+      this.run.takeOverPending(this);
     }
-    return this.owner as unknown as Owner;
+    return this.run;
   }
 }
 

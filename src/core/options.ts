@@ -1,6 +1,10 @@
 /** Says what an option was, short and without running its code. */
 function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value ? 'an object' : String(value);
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : typeof value === 'object' && value
+      ? 'an object'
+      : String(value);
 }
 
 function check(label: string, value: unknown, fits: (value: number) => boolean, range: string): number {
@@ -11,12 +15,22 @@ function check(label: string, value: unknown, fits: (value: number) => boolean, 
 
 /** 1, 2, 3 … or `Infinity`. */
 export function positiveInteger(label: string, value: unknown): number {
-  return check(label, value, (n) => n >= 1 && (Number.isInteger(n) || n === Infinity), 'a positive integer or Infinity');
+  return check(
+    label,
+    value,
+    (n) => n >= 1 && (Number.isInteger(n) || n === Infinity),
+    'a positive integer or Infinity',
+  );
 }
 
 /** 0, 1, 2 … or `Infinity`. */
 export function wholeNumber(label: string, value: unknown): number {
-  return check(label, value, (n) => n >= 0 && (Number.isInteger(n) || n === Infinity), 'a whole number (0 or more) or Infinity');
+  return check(
+    label,
+    value,
+    (n) => n >= 0 && (Number.isInteger(n) || n === Infinity),
+    'a whole number (0 or more) or Infinity',
+  );
 }
 
 /** Any number above 0; `Infinity` included. */
@@ -36,7 +50,18 @@ export function numberBetween(label: string, value: unknown, min: number, max: n
 
 /** A function; `undefined` passes where the option may be left out. */
 export function optionalFunction<F>(label: string, value: F): F {
-  if (value !== undefined && typeof value !== 'function') throw new TypeError(`${label} must be a function, got ${shown(value)}`);
+  if (value !== undefined && typeof value !== 'function')
+    throw new TypeError(`${label} must be a function, got ${shown(value)}`);
+  return value;
+}
+
+/** An object with these methods; `undefined` passes where the option may be left out. */
+export function optionalObject<O extends object | undefined>(label: string, value: O, methods: readonly string[]): O {
+  for (const method of value === undefined ? [] : methods) {
+    if (typeof (value as Record<string, unknown> | null)?.[method] !== 'function') {
+      throw new TypeError(`${label} must be an object with ${methods.join(', ')}, got ${shown(value)}`);
+    }
+  }
   return value;
 }
 
@@ -61,7 +86,9 @@ export function known<O extends object>(factory: string, options: O, names: read
   for (const name of Object.keys(options)) {
     if (!names.includes(name as keyof O & string)) {
       const nearest = [...names].sort((a, b) => distance(name, a) - distance(name, b))[0];
-      throw new TypeError(`${factory}: unknown option ${shown(name)}; did you mean ${shown(nearest)}? Known are: ${names.join(', ')}`);
+      throw new TypeError(
+        `${factory}: unknown option ${shown(name)}; did you mean ${shown(nearest)}? Known are: ${names.join(', ')}`,
+      );
     }
   }
   return options;

@@ -1,4 +1,4 @@
-import { followSignal, soon } from './abort.ts';
+import { type Follower, followSignal, soon, unfollow } from './abort.ts';
 import { remember } from './attempts.ts';
 import { nextTurn, systemClock } from './clock.ts';
 import { dispose } from './dispose.ts';
@@ -8,7 +8,7 @@ import { isHeld } from './held.ts';
 import type { Answer, Guard, Recovery } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Milliseconds, Task } from './policy.ts';
-import { type Origin, type Owner, Scope } from './scope.ts';
+import { type Origin, type Owner, Scope, WatchedScope } from './scope.ts';
 
 /** What stands at one place of a frame: a guard, a recovery, or both in one. */
 export type Layer = Guard<unknown> & Partial<Recovery<unknown>>;
@@ -54,7 +54,9 @@ export function adopted(promise: PromiseLike<unknown>): Promise<unknown> {
  * Only one thing is waited for at a time (`pending`), and only what is waited for is heard: whatever is stopped or
  * superseded settles late, and changes nothing.
  */
-export class Run extends Scope implements Owner {
+export class Run extends Scope implements Owner, Follower {
+  previous: Follower | undefined = undefined;
+  next: Follower | undefined = undefined;
   private readonly plan: Plan;
   private readonly task: Task<unknown>;
   readonly settle: (outcome: Outcome) => void;
@@ -78,7 +80,7 @@ export class Run extends Scope implements Owner {
   readonly first: Pending = this.pendingTask();
 
   constructor(plan: Plan, task: Task<unknown>, outer: Scope | Origin, settle: (outcome: Outcome) => void, permits: unknown[], depth: number) {
-    super(outer, -1, outer.attempt, undefined, undefined);
+    super(outer, -1, outer.attempt, undefined);
     this.owner = this;
     this.plan = plan;
     this.task = task;
@@ -140,10 +142,10 @@ export class Run extends Scope implements Owner {
   private goInside(i: number, layer: Layer): void {
     this.depth = i + 1;
     if (layer.watch !== undefined || layer.within !== undefined) {
-      this.scope = new Scope(this.scope, 2 * i, this.scope.attempt, layer, this);
+      this.scope = new WatchedScope(this.scope, 2 * i, this.scope.attempt, this, layer);
     }
     if (layer.recover !== undefined && layer.retries !== false && this.scope.attempt !== 1) {
-      this.scope = new Scope(this.scope, 2 * i + 1, 1, undefined, this);
+      this.scope = new Scope(this.scope, 2 * i + 1, 1, this);
     }
   }
 
@@ -216,7 +218,7 @@ export class Run extends Scope implements Owner {
     for (; this.watched < this.depth; this.watched++) {
       const layer = layers[this.watched] as Layer;
       if (layer.watch === undefined) continue;
-      const scope = this.openedAt(this.watched) as Scope;
+      const scope = this.openedAt(this.watched) as WatchedScope;
       try {
         layer.watch(scope, scope.outer as Scope);
       } catch (error) {
@@ -306,7 +308,7 @@ export class Run extends Scope implements Owner {
     const wake = (): void => {
       if (this.pending !== pending || this.doomed()) return;
       this.pending = this.sleep = undefined;
-      this.windIn(i + 1, new Scope(this.scope, 2 * i + 1, attempt, undefined, this));
+      this.windIn(i + 1, new Scope(this.scope, 2 * i + 1, attempt, this));
     };
     this.pending = pending;
     this.watch();
@@ -344,13 +346,14 @@ export class Run extends Scope implements Owner {
 
   private finish(outcome: Outcome): void {
     this.close();
+    unfollow(this);
     if (!this.given) this.settle(outcome);
   }
 
   // ---- stopped
 
   /** What this run follows has ended: the caller's signal, or the scope it was called in. */
-  override end(reason: unknown, gently: boolean): void {
+  end(reason: unknown, gently: boolean): void {
     if (gently) this.waitOut(this, reason);
     else this.halt(this, reason);
   }
@@ -419,9 +422,9 @@ export class Run extends Scope implements Owner {
   }
 
   /** The scope that the guard of a layer has opened. */
-  private openedAt(i: number): Scope | undefined {
+  private openedAt(i: number): WatchedScope | undefined {
     const scope = this.at(2 * i + 1);
-    return scope.position === 2 * i ? scope : undefined;
+    return scope.position === 2 * i ? (scope as WatchedScope) : undefined;
   }
 
   private closeTo(position: number): void {

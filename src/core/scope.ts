@@ -1,8 +1,8 @@
-import { Follower, Followers, soon, unfollow } from './abort.ts';
+import { type Follower, Followers, soon, unfollow } from './abort.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Call } from './layer.ts';
 import type { CallOptions, Context, Milliseconds } from './policy.ts';
-import { type Batch, dueOf, type Expiring } from './timers.ts';
+import { type Batch, dueOf, type Expiring, unqueue } from './timers.ts';
 
 /** What a scope asks of the guard that opened it. */
 export interface Opener {
@@ -50,7 +50,9 @@ export class Origin implements Context {
 export const nobody: Origin = /* @__PURE__ */ new Origin({}, undefined, undefined);
 
 /** A scope that somebody looks into or acts on: its signal, who follows it, and what outlasts it. Made when asked for. */
-class Life extends Follower {
+class Life implements Follower {
+  previous: Follower | undefined = undefined;
+  next: Follower | undefined = undefined;
   readonly followers: Followers = new Followers();
   controller: AbortController | undefined = undefined;
   ended = false;
@@ -66,7 +68,7 @@ class Life extends Follower {
   /** What results held by frames further in wait for. */
   held: PromiseLike<unknown>[] | undefined = undefined;
 
-  override end(reason: unknown, gently: boolean): void {
+  end(reason: unknown, gently: boolean): void {
     if (!this.ended) {
       this.ended = true;
       this.reason = reason;
@@ -78,27 +80,20 @@ class Life extends Follower {
 
 /**
  * A stretch of a call that can be ended on its own: the caller's, one inside each guard that watches, one for each
- * further try. It is the context of what runs inside it, the call that its guard may stop, and the node of a timeout
- * queue, all in one object.
+ * further try. It is the context of what runs inside it.
  */
-export class Scope extends Follower implements Context, Call, Expiring {
+export class Scope implements Context {
   outer: Scope | Origin;
   /** Twice the place of the layer that opened it, one more for a try of a recovery; -1 for the caller's own. */
   readonly position: number;
   readonly attempt: number;
-  /** The guard that opened it, if one did. */
-  readonly guard: Opener | undefined;
   owner: Owner | undefined;
-  batch: Batch | undefined = undefined;
-  expire: ((call: Expiring) => void) | undefined = undefined;
   life: Life | undefined = undefined;
 
-  constructor(outer: Scope | Origin, position: number, attempt: number, guard: Opener | undefined, owner: Owner | undefined) {
-    super();
+  constructor(outer: Scope | Origin, position: number, attempt: number, owner: Owner | undefined) {
     this.outer = outer;
     this.position = position;
     this.attempt = attempt;
-    this.guard = guard;
     this.owner = owner;
   }
 
@@ -111,11 +106,7 @@ export class Scope extends Follower implements Context, Call, Expiring {
   }
 
   get deadline(): Milliseconds {
-    const { outer, guard } = this;
-    const within = guard?.within;
-    if (within === undefined || within === Infinity) return outer.deadline;
-    this.batch ??= { due: (guard?.clock ?? systemClock).now() + within, queue: undefined };
-    return Math.min(outer.deadline, dueOf(this.batch));
+    return this.outer.deadline;
   }
 
   get signal(): AbortSignal {
@@ -125,25 +116,6 @@ export class Scope extends Follower implements Context, Call, Expiring {
       if (life.ended) life.controller.abort(life.reason);
     }
     return life.controller.signal;
-  }
-
-  stop(error: unknown): void {
-    // In a microtask of its own: a value that had already arrived wins.
-    this.alive().ending = true;
-    soon(() => this.ownedBy()?.halt(this, error));
-  }
-
-  abort(error: unknown): void {
-    soon(() => this.ownedBy()?.waitOut(this, error));
-  }
-
-  /** The run this scope belongs to; a call that went its fast way makes one now. */
-  protected ownedBy(): Owner | undefined {
-    return this.owner;
-  }
-
-  override end(reason: unknown, gently: boolean): void {
-    this.alive().end(reason, gently);
   }
 
   /** The scope this one is in, also where the caller said more about the call. */
@@ -180,8 +152,49 @@ export class Scope extends Follower implements Context, Call, Expiring {
   /** The winding has left this scope: it can neither be ended nor time out any more. */
   close(): void {
     this.owner = unwound;
-    if (this.next !== undefined) unfollow(this);
     if (this.life?.next !== undefined) unfollow(this.life);
+  }
+}
+
+/** The scope inside a guard that watches: the call that the guard may end, and the node of a timeout queue. */
+export class WatchedScope extends Scope implements Call, Expiring {
+  previous: Expiring['previous'] = undefined;
+  next: Expiring['next'] = undefined;
+  batch: Batch | undefined = undefined;
+  expire: ((call: Expiring) => void) | undefined = undefined;
+  readonly guard: Opener;
+
+  constructor(outer: Scope | Origin, position: number, attempt: number, owner: Owner | undefined, guard: Opener) {
+    super(outer, position, attempt, owner);
+    this.guard = guard;
+  }
+
+  override get deadline(): Milliseconds {
+    const { outer, guard } = this;
+    const { within } = guard;
+    if (within === undefined || within === Infinity) return outer.deadline;
+    this.batch ??= { due: (guard.clock ?? systemClock).now() + within, queue: undefined };
+    return Math.min(outer.deadline, dueOf(this.batch));
+  }
+
+  stop(error: unknown): void {
+    // In a microtask of its own: a value that had already arrived wins.
+    this.alive().ending = true;
+    soon(() => this.ownedBy()?.halt(this, error));
+  }
+
+  abort(error: unknown): void {
+    soon(() => this.ownedBy()?.waitOut(this, error));
+  }
+
+  /** The run this scope belongs to; a call that went its fast way makes one now. */
+  protected ownedBy(): Owner | undefined {
+    return this.owner;
+  }
+
+  override close(): void {
+    super.close();
+    if (this.next !== undefined) unqueue(this);
   }
 }
 
@@ -194,7 +207,7 @@ export function follow(context: Context, follower: Follower): void {
 export function unenforced(context: Context): Milliseconds {
   let at: Context = context;
   while (at instanceof Scope) {
-    if (at.guard?.within !== undefined) return Infinity;
+    if (at instanceof WatchedScope && at.guard.within !== undefined) return Infinity;
     at = at.outer;
   }
   return at instanceof Origin && at.scope !== undefined && at.scope.deadline === at.deadline ? unenforced(at.scope) : at.deadline;

@@ -1,4 +1,3 @@
-import { type Follower, Followers, unfollow } from './abort.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Milliseconds } from './policy.ts';
 
@@ -13,10 +12,29 @@ export function dueOf(batch: Batch): Milliseconds {
   return (batch.due ??= (batch.queue as TimeoutQueue).close());
 }
 
+/** A node of a queue's circular list. */
+interface Node {
+  previous: Node | undefined;
+  next: Node | undefined;
+}
+
 /** A call that waits in a queue. */
-export interface Expiring extends Follower {
+export interface Expiring extends Node {
   batch: Batch | undefined;
   expire: ((call: Expiring) => void) | undefined;
+}
+
+/**
+ * Takes a call out of its queue; nothing happens if it is in none. It does the same as `unfollow`, apart from it: on
+ * this path every call comes by, and code that sees few kinds of nodes is fast.
+ */
+export function unqueue(call: Expiring): void {
+  const { previous, next } = call;
+  if (previous === undefined) return;
+  previous.next = next;
+  (next as Node).previous = previous;
+  call.previous = call.next = undefined;
+  if (previous === next) (next as TimeoutQueue).emptied();
 }
 
 /** One microsecond: what rounding may take from a sum of times. */
@@ -33,7 +51,9 @@ const queues = new WeakMap<Clock, Map<Milliseconds, TimeoutQueue>>();
  * was tried: it expires early after the loop was blocked. A clock other than the system's is read for each call, and
  * is exact.
  */
-export class TimeoutQueue extends Followers {
+export class TimeoutQueue implements Node {
+  previous: Node | undefined = this;
+  next: Node | undefined = this;
   private readonly clock: Clock;
   private readonly duration: Milliseconds;
   private readonly step: Milliseconds;
@@ -44,7 +64,6 @@ export class TimeoutQueue extends Followers {
   private timer: { cancel(): void } | undefined = undefined;
 
   constructor(clock: Clock, duration: Milliseconds) {
-    super();
     this.clock = clock;
     this.duration = duration;
     this.step = clock === systemClock && duration > 0 ? Math.min(Math.max(duration / 25, 1), 50) : 0;
@@ -55,7 +74,10 @@ export class TimeoutQueue extends Followers {
     call.expire = expire;
     // A call whose deadline has been read already brings a batch of its own.
     call.batch ??= this.step === 0 ? this.open() : (this.batch ??= this.open());
-    this.add(call);
+    const last = this.previous as Node;
+    call.previous = last;
+    call.next = this;
+    last.next = this.previous = call;
     if (this.step === 0 && this.timer === undefined) this.arm();
   }
 
@@ -85,17 +107,18 @@ export class TimeoutQueue extends Followers {
     this.timer = this.clock.schedule(Math.max(due - this.clock.now(), 0), () => {
       this.timer = undefined;
       const now = this.clock.now();
-      for (let call = this.next as Expiring; (call as Follower) !== this; call = this.next as Expiring) {
+      for (let call = this.next as Expiring; (call as Node) !== this; call = this.next as Expiring) {
         const { due } = call.batch as Batch;
         if (due === undefined || due > now + tolerance) break;
-        unfollow(call);
+        unqueue(call);
         call.expire?.(call);
       }
       if (this.next !== this && this.timer === undefined) this.arm();
     });
   }
 
-  override emptied(): void {
+  /** The last call has gone. */
+  emptied(): void {
     this.timer?.cancel();
     this.timer = undefined;
     if (!this.stepping) this.drop();

@@ -1,0 +1,100 @@
+import { Follower, followSignal, unfollow } from './abort.ts';
+
+const nothing = (): void => {};
+
+/** Lets go of the connection of a response that nobody gets. What is being read stays. */
+export function cancelBody(response: Response | Request): void {
+  response.body?.cancel().catch(nothing);
+}
+
+/** The ways to read a body to its end. */
+const reads = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const;
+
+/** The controller must live as long as the response or its body does, and no longer. */
+const controllers = /* @__PURE__ */ new WeakMap<object, AbortController>();
+
+/** Runs what is left to do once a response or a body has been collected that was never read to its end. */
+const collected = /* @__PURE__ */ new FinalizationRegistry<() => void>((clear) => clear());
+
+/** Hands the abort of a caller's signal on to a body, without keeping the body alive. */
+class BodyLink extends Follower {
+  private readonly signal: AbortSignal;
+  private readonly controller: WeakRef<AbortController>;
+
+  constructor(signal: AbortSignal, controller: AbortController) {
+    super();
+    this.signal = signal;
+    this.controller = new WeakRef(controller);
+  }
+
+  override end(): void {
+    unfollow(this);
+    this.controller.deref()?.abort(this.signal.reason);
+  }
+}
+
+/**
+ * Lets the caller's signal abort the body of a response through the controller it was fetched with, as `fetch` itself
+ * does, until the body has been read, or nobody can read it any more.
+ */
+export function followBody(response: Response, signal: AbortSignal, controller: AbortController): void {
+  if (signal.aborted) return controller.abort(signal.reason);
+  if (!response.body) return;
+  const link = new BodyLink(signal, controller);
+  const clear = (): void => unfollow(link);
+  controllers.set(response, controller);
+  controllers.set(response.body, controller);
+  collected.register(controller, clear);
+  followSignal(signal, link);
+  for (const name of reads) {
+    const read = response[name as 'text'] as (() => Promise<string>) | undefined;
+    if (read === undefined) continue;
+    const value = (): Promise<string> => {
+      const whole = read.call(response);
+      whole.then(clear, clear);
+      return whole;
+    };
+    Object.defineProperty(response, name, { value, configurable: true, writable: true });
+  }
+}
+
+/**
+ * The same response with a body that tells when it is over: read to its end, cancelled, failed, or collected unread.
+ * The body is passed on as it is asked for, and nothing is read ahead.
+ */
+export function tellingBody(response: Response): { response: Response; done: Promise<unknown> } | undefined {
+  if (!response.body) return undefined;
+  const reader = response.body.getReader();
+  const body = passedOn(reader);
+  collected.register(body, () => reader.cancel().catch(nothing));
+  // Whoever waits hears of a failure; nobody may be waiting.
+  reader.closed.catch(nothing);
+  const Same = response.constructor as typeof Response;
+  return { response: dressed(new Same(body, response), response), done: reader.closed };
+}
+
+/** Apart, so that what is kept for the reader does not keep the new stream. */
+function passedOn(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** What a response made by hand cannot say of itself. */
+function dressed(response: Response, { url, redirected, type }: Response): Response {
+  const clone = (): Response => dressed(Object.getPrototypeOf(response).clone.call(response), response);
+  return Object.defineProperties(response, {
+    url: { value: url },
+    redirected: { value: redirected },
+    type: { value: type },
+    clone: { value: clone },
+  });
+}
