@@ -39,45 +39,45 @@ export interface ConstantOptions {
   /** Before each try, 0 or more. `Infinity`: no further try. */
   delay: Milliseconds;
   /** Default `noJitter`. */
-  jitter?: Jitter;
+  jitter?: Jitter | undefined;
 }
 
 export interface LinearOptions {
   /** After the first try, 0 or more. Default 100. */
-  initial?: Milliseconds;
+  initial?: Milliseconds | undefined;
   /** What each further one adds, 0 or more. Default `initial`. */
-  increment?: Milliseconds;
+  increment?: Milliseconds | undefined;
   /** The most there is, jitter included, 0 or more. Default 30_000. */
-  max?: Milliseconds;
+  max?: Milliseconds | undefined;
   /** Default `noJitter`. */
-  jitter?: Jitter;
+  jitter?: Jitter | undefined;
 }
 
 export interface ExponentialOptions {
   /** After the first try, 0 or more. Default 100. */
-  initial?: Milliseconds;
+  initial?: Milliseconds | undefined;
   /** What each further one is multiplied by, 1 or more. Default 2. */
-  factor?: number;
+  factor?: number | undefined;
   /** The most there is, jitter included, 0 or more. Default 30_000. */
-  max?: Milliseconds;
+  max?: Milliseconds | undefined;
   /** Default `fullJitter`. */
-  jitter?: Jitter;
+  jitter?: Jitter | undefined;
 }
 
 export interface FibonacciOptions {
   /** After the first try, 0 or more. Default 100. */
-  initial?: Milliseconds;
+  initial?: Milliseconds | undefined;
   /** The most there is, jitter included, 0 or more. Default 30_000. */
-  max?: Milliseconds;
+  max?: Milliseconds | undefined;
   /** Default `fullJitter`. */
-  jitter?: Jitter;
+  jitter?: Jitter | undefined;
 }
 
 export interface DecorrelatedOptions {
   /** The least there is, 0 or more. Default 100. */
-  initial?: Milliseconds;
+  initial?: Milliseconds | undefined;
   /** The most there is, 0 or more. Default 30_000. */
-  max?: Milliseconds;
+  max?: Milliseconds | undefined;
 }
 
 /** The same delay every time. */

@@ -1,6 +1,30 @@
 import type { Outcome } from './outcome.ts';
 import type { Milliseconds } from './policy.ts';
 
+/** Where a delay came from: `backoff`, or `retry-after` where the hint that came with the outcome was longer. */
+export type DelayReason = 'backoff' | 'retry-after';
+
+/**
+ * Why there was no further try.
+ *
+ * - `exhausted`: this was the last of `maxAttempts`
+ * - `ignored`: the outcome is none that is tried again
+ * - `not-retryable`: the error says `retryable: false`
+ * - `retry-after-too-long`: the hint is above `maxRetryAfter`
+ * - `stopped`: the backoff gave a negative number or `Infinity`
+ * - `max-elapsed`, `deadline`: the wait would have ended after it
+ * - `budget`: the budget had nothing left
+ */
+export type StopReason =
+  | 'exhausted'
+  | 'ignored'
+  | 'not-retryable'
+  | 'retry-after-too-long'
+  | 'stopped'
+  | 'max-elapsed'
+  | 'deadline'
+  | 'budget';
+
 /** What one try of a call gave, and what was decided then. */
 export interface Attempt {
   /** 1 for the first try. */
@@ -8,31 +32,8 @@ export interface Attempt {
   readonly outcome: Outcome;
   /** How long it was to be until the next try; `undefined` after the last one. */
   readonly delay: Milliseconds | undefined;
-  /**
-   * Where the delay came from: `backoff`, or `retry-after` (the server's hint was longer). Or why there was no further
-   * try:
-   *
-   * - `exhausted`: this was the last of `maxAttempts`
-   * - `not-retryable`: the error says `retryable: false`
-   * - `retry-after-too-long`: the hint is above `maxRetryAfter`
-   * - `stopped`: the backoff gave a negative number or `Infinity`
-   * - `max-elapsed`, `deadline`: the wait would have ended after it
-   * - `budget`: the budget had nothing left
-   * - `ignored`: the outcome is none that is tried again
-   * - `replaced`: the error that came instead is the one this history was asked of
-   */
-  readonly reason:
-    | 'backoff'
-    | 'retry-after'
-    | 'exhausted'
-    | 'not-retryable'
-    | 'retry-after-too-long'
-    | 'stopped'
-    | 'max-elapsed'
-    | 'deadline'
-    | 'budget'
-    | 'ignored'
-    | 'replaced';
+  /** Why that long, or why there was no further try; `replaced`: another error came instead, the one that was asked about. */
+  readonly reason: DelayReason | StopReason | 'replaced';
   /** When it was decided, on the clock's monotonic scale; `undefined` where no clock was read. */
   readonly at: Milliseconds | undefined;
 }

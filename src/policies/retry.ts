@@ -1,0 +1,208 @@
+import { type Backoff, exponential } from '../algorithms/backoff.ts';
+import type { Budget } from '../algorithms/budgets.ts';
+import { type Attempt, type DelayReason, keepAttempts, type StopReason, withAttempt } from '../core/attempts.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { dispose } from '../core/dispose.ts';
+import { emit, type Listener } from '../core/events.ts';
+import type { Answer, Guard } from '../core/layer.ts';
+import { duration, known, numberBetween, optionalFunction, optionalObject, positiveInteger } from '../core/options.ts';
+import { classifyGuarded, type Outcome, type Verdict } from '../core/outcome.ts';
+import { recovery } from '../core/pipeline.ts';
+import type { Context, Milliseconds, Policy } from '../core/policy.ts';
+import { type Random, systemRandom } from '../core/random.ts';
+
+export interface RetryOptions {
+  /** Tries there are at most, the first included: 1 or more, or `Infinity`. Default 3. */
+  maxAttempts?: number | undefined;
+  /** How long to wait before each further try. Default `exponential()`: 100 × 2 up to 30_000, with full jitter. */
+  backoff?: Backoff | undefined;
+  /**
+   * What is tried again: failures. Given, it is asked about values too, and may answer by a promise. Default: an error
+   * is a failure, a value is not; an `AbortError` or one of holdfast's own rejections (the task never ran) is ignored.
+   */
+  classify?: ((outcome: Outcome, context: Context) => Verdict | PromiseLike<Verdict>) | undefined;
+  /** How long after the start of the first try another may start, 0 or more. Default `Infinity`. */
+  maxElapsed?: Milliseconds | undefined;
+  /** The longest a `retryAfter` may ask to wait, 0 or more: beyond it the call fails at once. Default 60_000. */
+  maxRetryAfter?: Milliseconds | undefined;
+  /** Bounds retries over all calls that share it. Default none. */
+  budget?: Budget | undefined;
+  /**
+   * Lets go of values that are tried again. Default: by their `Symbol.asyncDispose`, else `Symbol.dispose`, else an
+   * unlocked `body` is cancelled.
+   */
+  dispose?: ((value: unknown) => unknown) | undefined;
+  clock?: Clock | undefined;
+  random?: Random | undefined;
+  /** Carried by events and errors. Default `'retry'`. */
+  name?: string | undefined;
+  onEvent?: Listener<RetryEvent> | undefined;
+}
+
+/** What a retry tells. `attempt` is the number of the try that has just failed, `outcome` what it gave. */
+export type RetryEvent =
+  /** There will be another try, after `delay`. */
+  | {
+      readonly type: 'retry';
+      readonly name: string;
+      readonly attempt: number;
+      readonly outcome: Outcome;
+      readonly reason: DelayReason;
+      readonly delay: Milliseconds;
+    }
+  /** There will be none: the caller gets the outcome, a failure, or after a failure an error that is none. */
+  | {
+      readonly type: 'exhausted';
+      readonly name: string;
+      readonly attempt: number;
+      readonly outcome: Outcome;
+      readonly reason: StopReason;
+    };
+
+/** What one execution remembers; the policy itself remembers nothing. */
+interface Execution {
+  readonly began: Milliseconds;
+  attempts: readonly Attempt[];
+  retries: number;
+  /** On the outcome the caller gets, where it was asked for. */
+  verdict: Verdict | undefined;
+}
+
+/**
+ * Runs the task again when it fails, after a delay, up to `maxAttempts` times. The caller gets the last try's value or
+ * error, as it is; `attemptsOf(error)` tells what led there.
+ *
+ * No try follows an error with `retryable: false`, and no wait starts that would end after the caller's deadline. A
+ * `retryAfter` in milliseconds, on an error or a value, is the least to wait.
+ *
+ * @throws {RangeError} from `execute`, when `backoff` gives NaN
+ * @throws {RangeError | TypeError} for options out of range, or unknown
+ *
+ * @example
+ * const users = retry({ maxAttempts: 4, budget: retryBudget() });
+ * await users.execute(({ signal }) => loadUsers({ signal }));
+ */
+export function retry(options: RetryOptions = {}): Policy {
+  const standard = exponential();
+  const {
+    maxAttempts = 3,
+    backoff = standard,
+    classify = classifyGuarded,
+    maxElapsed = Infinity,
+    maxRetryAfter = 60_000,
+    budget,
+    dispose: letGo,
+    clock = systemClock,
+    random = systemRandom,
+    name = 'retry',
+    onEvent,
+  } = known('retry', options, [
+    'maxAttempts',
+    'backoff',
+    'classify',
+    'maxElapsed',
+    'maxRetryAfter',
+    'budget',
+    'dispose',
+    'clock',
+    'random',
+    'name',
+    'onEvent',
+  ]);
+  positiveInteger('retry: maxAttempts', maxAttempts);
+  duration('retry: maxElapsed', maxElapsed);
+  duration('retry: maxRetryAfter', maxRetryAfter);
+  optionalObject('retry: budget', budget, ['begin', 'tryRetry', 'end']);
+  optionalObject('retry: clock', clock, ['now', 'coarse', 'schedule']);
+  for (const [label, value] of Object.entries({ backoff, classify, dispose: letGo, random, onEvent })) {
+    optionalFunction(`retry: ${label}`, value);
+  }
+
+  const bracket: Guard<Execution> = {
+    enter() {
+      budget?.begin(clock.coarse());
+      return begun(maxElapsed < Infinity ? clock.now() : 0);
+    },
+    leave({ retries, verdict }, outcome) {
+      const last = verdict ?? (outcome.ok ? 'success' : 'failure');
+      budget?.end(retries, outcome.ok || !outcome.abandoned ? last : 'ignore', clock.coarse());
+    },
+  };
+  return recovery<never, Execution>({
+    ...(budget !== undefined || maxElapsed < Infinity ? bracket : {}),
+    name,
+    clock,
+    values: options.classify !== undefined,
+    recover(outcome, context, memo = begun(0)) {
+      const verdict = classify(outcome, context);
+      return typeof verdict === 'string'
+        ? answer(verdict, outcome, context, memo as Execution)
+        : verdict.then((settled) => answer(settled, outcome, context, memo as Execution));
+    },
+  });
+
+  function answer(verdict: Verdict, outcome: Outcome, context: Context, execution: Execution): Answer {
+    execution.verdict = verdict;
+    // What came before an error that is not tried again stays reachable from it.
+    if (verdict !== 'failure' && (outcome.ok || execution.attempts.length === 0)) return undefined;
+    const { attempt } = context;
+    const { delay, reason, at } = verdict === 'failure' ? decide(outcome, context, execution) : stop('ignored');
+    execution.attempts = withAttempt(execution.attempts, { attempt, outcome, delay, reason, at });
+    if (delay === undefined) {
+      if (!outcome.ok) keepAttempts(outcome.error, execution.attempts);
+      if (onEvent) emit(onEvent, { type: 'exhausted', name, attempt, outcome, reason });
+      return undefined;
+    }
+    execution.retries++;
+    execution.verdict = undefined;
+    if (onEvent) emit(onEvent, { type: 'retry', name, attempt, outcome, reason, delay });
+    if (outcome.ok) dispose(outcome.value, letGo);
+    return { again: delay, memo: execution };
+  }
+
+  function decide(outcome: Outcome, { attempt, deadline }: Context, { began, attempts }: Execution): Wait | Stop {
+    if (!outcome.ok && told(outcome.error).retryable === false) return stop('not-retryable');
+    if (attempt >= maxAttempts) return stop('exhausted');
+    const hint = told(outcome.ok ? outcome.value : outcome.error).retryAfter;
+    const least = typeof hint === 'number' && hint > 0 ? hint : 0;
+    if (least > maxRetryAfter) return stop('retry-after-too-long');
+    const previous = attempts.at(-1)?.delay;
+    const own = backoff(attempt, previous, random) ?? standard(attempt, previous, random);
+    numberBetween('retry: the delay given by backoff', own, -Infinity, Infinity);
+    const delay = Math.max(own, least);
+    if (own < 0 || delay === Infinity) return stop('stopped');
+    let at: Milliseconds | undefined;
+    if (deadline < Infinity || maxElapsed < Infinity) {
+      at = clock.now();
+      if (at + delay > began + maxElapsed) return stop('max-elapsed', at);
+      if (at + delay > deadline) return stop('deadline', at);
+    }
+    if (budget?.tryRetry(clock.coarse()) === false) return stop('budget', at);
+    return { delay, reason: least > own ? 'retry-after' : 'backoff', at };
+  }
+}
+
+interface Wait {
+  readonly delay: Milliseconds;
+  readonly reason: DelayReason;
+  readonly at: Milliseconds | undefined;
+}
+
+interface Stop {
+  readonly delay: undefined;
+  readonly reason: StopReason;
+  readonly at: Milliseconds | undefined;
+}
+
+function stop(reason: StopReason, at?: Milliseconds): Stop {
+  return { delay: undefined, reason, at };
+}
+
+function begun(began: Milliseconds): Execution {
+  return { began, attempts: [], retries: 0, verdict: undefined };
+}
+
+/** What an error, or a value, says about another try; a primitive says nothing. */
+function told(by: unknown): { readonly retryable?: unknown; readonly retryAfter?: unknown } {
+  return by ?? {};
+}
