@@ -1,4 +1,4 @@
-import { Follower, followSignal, unfollow } from './abort.ts';
+import { type Follower, followSignal, unfollow } from './abort.ts';
 
 const nothing = (): void => {};
 
@@ -13,21 +13,28 @@ const reads = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as co
 /** The controller must live as long as the response or its body does, and no longer. */
 const controllers = /* @__PURE__ */ new WeakMap<object, AbortController>();
 
-/** Runs what is left to do once a response or a body has been collected that was never read to its end. */
-const collected = /* @__PURE__ */ new FinalizationRegistry<() => void>((clear) => clear());
+/**
+ * Clears up behind a body that was collected before it was read to its end. What it keeps for that must not lead back
+ * to the body, as a closure made beside others easily does: hence plain objects.
+ */
+const collected = /* @__PURE__ */ new FinalizationRegistry<Follower | ReadableStreamDefaultReader>((left) => {
+  if ('end' in left) unfollow(left);
+  else left.cancel().catch(nothing);
+});
 
 /** Hands the abort of a caller's signal on to a body, without keeping the body alive. */
-class BodyLink extends Follower {
+class BodyLink implements Follower {
+  previous: Follower | undefined = undefined;
+  next: Follower | undefined = undefined;
   private readonly signal: AbortSignal;
   private readonly controller: WeakRef<AbortController>;
 
   constructor(signal: AbortSignal, controller: AbortController) {
-    super();
     this.signal = signal;
     this.controller = new WeakRef(controller);
   }
 
-  override end(): void {
+  end(): void {
     unfollow(this);
     this.controller.deref()?.abort(this.signal.reason);
   }
@@ -38,20 +45,19 @@ class BodyLink extends Follower {
  * does, until the body has been read, or nobody can read it any more.
  */
 export function followBody(response: Response, signal: AbortSignal, controller: AbortController): void {
-  if (signal.aborted) return controller.abort(signal.reason);
-  if (!response.body) return;
+  if (signal.aborted) controller.abort(signal.reason);
+  if (signal.aborted || !response.body) return;
   const link = new BodyLink(signal, controller);
-  const clear = (): void => unfollow(link);
   controllers.set(response, controller);
   controllers.set(response.body, controller);
-  collected.register(controller, clear);
+  collected.register(controller, link);
   followSignal(signal, link);
   for (const name of reads) {
     const read = response[name as 'text'] as (() => Promise<string>) | undefined;
     if (read === undefined) continue;
     const value = (): Promise<string> => {
       const whole = read.call(response);
-      whole.then(clear, clear);
+      whole.catch(nothing).then(() => unfollow(link));
       return whole;
     };
     Object.defineProperty(response, name, { value, configurable: true, writable: true });
@@ -66,7 +72,7 @@ export function tellingBody(response: Response): { response: Response; done: Pro
   if (!response.body) return undefined;
   const reader = response.body.getReader();
   const body = passedOn(reader);
-  collected.register(body, () => reader.cancel().catch(nothing));
+  collected.register(body, reader);
   // Whoever waits hears of a failure; nobody may be waiting.
   reader.closed.catch(nothing);
   const Same = response.constructor as typeof Response;
