@@ -1,5 +1,6 @@
 import { type Follower, unfollow } from './abort.ts';
 import type { Clock } from './clock.ts';
+import type { RejectedError } from './errors.ts';
 import type { Context, Milliseconds } from './policy.ts';
 import { follow, unenforced } from './scope.ts';
 
@@ -11,51 +12,41 @@ export interface WaitingLineOptions<Permit> {
   ageing: Milliseconds;
   /** Takes what is waited for, if there is enough of it: asked for whoever is first, until it gives nothing. */
   take(cost: number): Permit | undefined;
-  /** Makes the error of a waiter whose time is up. */
-  expired(): unknown;
+  /** Makes what a waiter gets whose time is up. */
+  expired(): RejectedError;
 }
 
 /** Those of one priority who wait, in the order they came. */
 interface Rank<Permit> {
+  readonly line: WaitingLine<Permit>;
   readonly priority: number;
   first: Waiter<Permit> | undefined;
   last: Waiter<Permit> | undefined;
 }
 
-/** A caller in line; as a follower, it hears when the caller gives up. */
+/** A caller in line, who hears when his call is stopped. Thousands may wait, so it is kept small: bytes are time. */
 class Waiter<Permit> implements Follower {
   previous: Follower | undefined = undefined;
   next: Follower | undefined = undefined;
-  readonly line: WaitingLine<Permit>;
   readonly rank: Rank<Permit>;
-  readonly cost: number;
-  readonly arrived: Milliseconds;
-  readonly admit: (permit: Permit) => void;
-  readonly reject: (error: unknown) => void;
   ahead: Waiter<Permit> | undefined;
   behind: Waiter<Permit> | undefined = undefined;
+  readonly cost: number;
+  readonly arrived: Milliseconds;
+  readonly settle: (given: Permit | RejectedError | Promise<never>) => void;
   /** Of a caller who has less time than everybody in this line. */
   timer: { cancel(): void } | undefined = undefined;
 
-  constructor(
-    line: WaitingLine<Permit>,
-    rank: Rank<Permit>,
-    cost: number,
-    arrived: Milliseconds,
-    admit: (permit: Permit) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.line = line;
+  constructor(rank: Rank<Permit>, cost: number, arrived: Milliseconds, settle: Waiter<Permit>['settle']) {
     this.rank = rank;
+    this.ahead = rank.last;
     this.cost = cost;
     this.arrived = arrived;
-    this.admit = admit;
-    this.reject = reject;
-    this.ahead = rank.last;
+    this.settle = settle;
   }
 
   end(reason: unknown): void {
-    this.line.leave(this, () => reason);
+    this.rank.line.leave(this, () => Promise.reject(reason));
   }
 }
 
@@ -92,20 +83,19 @@ export class WaitingLine<Permit> {
   }
 
   /**
-   * Waits in line. The promise rejects when the caller is stopped, with his reason, and when his time is up.
-   *
-   * @throws what `expired` makes, when he has no time to wait at all
+   * Waits in line. The promise gives what `take` gave, or what `expired` or `close` made; it rejects with the reason
+   * when the call is stopped. Who has no time to wait at all does not.
    */
-  join(context: Context): Promise<Permit> {
+  join(context: Context): Promise<Permit | RejectedError> | RejectedError {
     const { clock, maxWait, expired } = this.#options;
     const deadline = unenforced(context);
     // A coarse time is good enough for ageing, but would let waits end early.
     const arrived = maxWait === Infinity && deadline === Infinity ? clock.coarse() : clock.now();
     const left = deadline - arrived;
-    if (Math.min(left, maxWait) <= 0) throw expired();
-    return new Promise((resolve, reject) => {
+    if (Math.min(left, maxWait) <= 0) return expired();
+    return new Promise((settle) => {
       const rank = this.#rank(context.priority);
-      const waiter = new Waiter(this, rank, context.cost, arrived, resolve, reject);
+      const waiter = new Waiter(rank, context.cost, arrived, settle);
       if (rank.last === undefined) rank.first = waiter;
       else rank.last.behind = waiter;
       rank.last = waiter;
@@ -122,29 +112,29 @@ export class WaitingLine<Permit> {
       const permit = this.#options.take(first.cost);
       if (permit === undefined) return;
       this.#remove(first);
-      first.admit(permit);
+      first.settle(permit);
     }
   }
 
   /** Sends everybody away. */
-  close(error: () => unknown): void {
+  close(error: () => RejectedError): void {
     for (let first = this.#first(); first !== undefined; first = this.#first()) {
       this.#remove(first);
-      first.reject(error());
+      first.settle(error());
     }
   }
 
   /** Sends one waiter away; those behind move up, if there is enough for them. */
-  leave(waiter: Waiter<Permit>, error: () => unknown): void {
+  leave(waiter: Waiter<Permit>, error: () => RejectedError | Promise<never>): void {
     const led = waiter === this.#first();
     this.#remove(waiter);
-    waiter.reject(error());
+    waiter.settle(error());
     if (led) this.admit();
   }
 
   #rank(priority: number): Rank<Permit> {
     for (const rank of this.#ranks) if (rank.priority === priority) return rank;
-    const rank: Rank<Permit> = { priority, first: undefined, last: undefined };
+    const rank: Rank<Permit> = { line: this, priority, first: undefined, last: undefined };
     this.#ranks.push(rank);
     return rank;
   }
@@ -198,7 +188,7 @@ export class WaitingLine<Permit> {
       for (const rank of [...this.#ranks]) {
         for (let { first } = rank; first !== undefined && first.arrived + maxWait <= now; first = rank.first) {
           this.#remove(first);
-          first.reject(expired());
+          first.settle(expired());
         }
       }
       this.admit();
