@@ -1,0 +1,179 @@
+import { Semaphore } from '../algorithms/semaphore.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { BulkheadFullError } from '../core/errors.ts';
+import { emit, type Listener } from '../core/events.ts';
+import { WaitingLine } from '../core/line.ts';
+import {
+  duration,
+  known,
+  numberBetween,
+  oneOf,
+  optionalFunction,
+  positiveInteger,
+  wholeNumber,
+} from '../core/options.ts';
+import { guard } from '../core/pipeline.ts';
+import type { Milliseconds, Policy } from '../core/policy.ts';
+
+export interface BulkheadOptions {
+  /** Slots: calls of cost 1 that may run at once. 1 or more. */
+  maxConcurrent: number;
+  /** Calls that may wait for a slot. 0 or more. Default 0: a full bulkhead turns calls away. */
+  maxQueued?: number | undefined;
+  /** How long a call may wait for a slot. 0 or more. Default `Infinity`: as long as its caller does. */
+  maxWait?: Milliseconds | undefined;
+  /**
+   * When a slot is free again. Default `'settle'`: once the task itself has settled, also when a timeout further in or
+   * the caller has given it up before. `'abandon'`: once nobody waits for the task any more, though it may still run.
+   */
+  releaseOn?: 'settle' | 'abandon' | undefined;
+  /**
+   * How long a call waits until it counts as one step of priority higher, so that calls of low priority are not kept
+   * waiting for ever. 0 or more. Default 1_000; 0 is first come, first served, `Infinity` is strictly by priority.
+   */
+  ageing?: Milliseconds | undefined;
+  clock?: Clock | undefined;
+  /** Carried by events and errors. Default `'bulkhead'`. */
+  name?: string | undefined;
+  onEvent?: Listener<BulkheadEvent> | undefined;
+}
+
+/** What a bulkhead tells, once it is so. */
+export type BulkheadEvent =
+  /** A call waits in line. */
+  | { readonly type: 'queued'; readonly name: string; readonly running: number; readonly queued: number }
+  /** A call was turned away: there was no room in line, no slot came free in time, or the bulkhead is closed. */
+  | {
+      readonly type: 'rejected';
+      readonly name: string;
+      readonly reason: 'full' | 'expired' | 'closed';
+      readonly running: number;
+      readonly queued: number;
+    };
+
+export interface Bulkhead extends Policy {
+  /** Slots taken: the costs of the calls that run, added up. */
+  readonly running: number;
+  /** Calls that wait. */
+  readonly queued: number;
+  /**
+   * Changes the number of slots: more of them let waiting calls in at once; with fewer, nobody gets in until enough
+   * calls have ended. A waiting call that asks for more than there are now gets all of them.
+   *
+   * @throws {RangeError} unless 1 or more
+   */
+  resize(maxConcurrent: number): void;
+  /** Turns new and waiting calls away from now on. Resolves once no call runs. */
+  close(): Promise<void>;
+}
+
+interface Permit {
+  readonly cost: number;
+}
+
+/**
+ * Runs at most `maxConcurrent` tasks at once; up to `maxQueued` more wait in line, the highest priority first, and
+ * among equals first come, first served. A free slot is handed to whoever is first, and to nobody else.
+ *
+ * Cost and priority come from the call's context. A call that costs more than there are slots is a `RangeError`. A
+ * task that calls the bulkhead it runs in asks for a slot of its own: it may wait for itself, if there is only one.
+ *
+ * @example
+ * const queries = bulkhead({ maxConcurrent: 10, maxQueued: 100, maxWait: 1_000 });
+ * const users = await queries.execute(() => db.query('select * from users'));
+ *
+ * @throws {BulkheadFullError} from `execute`: no slot and no room in line, no slot in time, or closed
+ * @throws {RangeError | TypeError} for options out of range, or unknown
+ */
+export function bulkhead(options: BulkheadOptions): Bulkhead {
+  known('bulkhead', options, [
+    'maxConcurrent',
+    'maxQueued',
+    'maxWait',
+    'releaseOn',
+    'ageing',
+    'clock',
+    'name',
+    'onEvent',
+  ]);
+  const { clock = systemClock, name = 'bulkhead' } = options;
+  const maxQueued = wholeNumber('bulkhead: maxQueued', options.maxQueued ?? 0);
+  const releaseOn = oneOf('bulkhead: releaseOn', options.releaseOn ?? 'settle', ['settle', 'abandon']);
+  const onEvent = optionalFunction('bulkhead: onEvent', options.onEvent);
+  const slots = new Semaphore(positiveInteger('bulkhead: maxConcurrent', options.maxConcurrent));
+  const line = new WaitingLine<Permit>({
+    clock,
+    maxWait: duration('bulkhead: maxWait', options.maxWait ?? Infinity),
+    ageing: duration('bulkhead: ageing', options.ageing ?? 1_000),
+    take,
+    expired: () => rejected('expired'),
+  });
+  const full = { name, message: `${name}: all slots are taken, and the line is full` };
+  const expired = { name, message: `${name}: no slot came free in time` };
+  const closed = { name, message: `${name}: closed` };
+  // One permit for all ordinary calls: while it stays the same object, the frame keeps its handlers.
+  const ordinary: Permit = { cost: 1 };
+  let closing: Promise<void> | undefined;
+  let drained = (): void => {};
+
+  return guard<Permit, Omit<Bulkhead, keyof Policy>>(
+    {
+      name,
+      clock,
+      holds: releaseOn === 'settle',
+      enter(context) {
+        if (context.cost !== 1) checkCost(context.cost);
+        if (closing !== undefined) return rejected('closed');
+        const permit = line.tryTake(context);
+        if (permit !== undefined) return permit;
+        if (line.length >= maxQueued) return rejected('full');
+        const waiting = line.join(context);
+        if (onEvent && waiting instanceof Promise)
+          emit(onEvent, { type: 'queued', name, running: slots.taken, queued: line.length });
+        return waiting;
+      },
+      leave({ cost }) {
+        slots.release(cost);
+        if (line.length > 0) line.admit();
+        if (slots.taken === 0) drained();
+      },
+    },
+    {
+      get running() {
+        return slots.taken;
+      },
+      get queued() {
+        return line.length;
+      },
+      resize(maxConcurrent) {
+        slots.resize(positiveInteger('bulkhead: maxConcurrent', maxConcurrent));
+        line.admit();
+      },
+      close() {
+        closing ??= new Promise((resolve) => {
+          if (slots.taken === 0) resolve();
+          else drained = resolve;
+        });
+        line.close(() => rejected('closed'));
+        return closing;
+      },
+    },
+  );
+
+  function take(asked: number): Permit | undefined {
+    // Less than asked for only after the number of slots was lowered: who is in line by then gets them all.
+    const cost = Math.min(asked, slots.limit);
+    if (!slots.tryAcquire(cost)) return undefined;
+    return cost === 1 ? ordinary : { cost };
+  }
+
+  function checkCost(cost: number): void {
+    const label = 'bulkhead: cost';
+    numberBetween(label, wholeNumber(label, cost), 0, Math.min(slots.limit, Number.MAX_SAFE_INTEGER));
+  }
+
+  function rejected(reason: 'full' | 'expired' | 'closed'): BulkheadFullError {
+    if (onEvent) emit(onEvent, { type: 'rejected', name, reason, running: slots.taken, queued: line.length });
+    return new BulkheadFullError(reason === 'full' ? full : reason === 'expired' ? expired : closed);
+  }
+}
