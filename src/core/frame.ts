@@ -5,7 +5,8 @@ import { heldInUse, isHeld } from './held.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallOptions, Context, Policy, Task } from './policy.ts';
 import { adopted, failed, isThenable, type Layer, type Plan, Run, succeeded } from './run.ts';
-import { nobody, Origin, type Owner, Scope, WatchedScope } from './scope.ts';
+import { nobody, Origin, type Owner, Scope, unwound, WatchedScope } from './scope.ts';
+import { unqueue } from './timers.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */
 interface Kept {
@@ -43,21 +44,23 @@ export class Frame implements Plan {
   private readonly watcherPlace: number;
   /** Slots up to and with the guard that watches: they are outside its scope. */
   private readonly outside: number;
-  private readonly recovers: boolean;
-  private readonly valued: boolean;
+  readonly recovers: boolean;
+  readonly valued: boolean;
   private readonly holds: boolean;
-  private readonly form: 'pass' | 'static' | 'race' | 'run';
+  private readonly form: 'pass' | 'static' | 'own' | 'race' | 'run';
   private readonly around: ((task: Task<unknown>) => Task<unknown>) | undefined;
   private s0: unknown = undefined;
   private s1: unknown = undefined;
   private s2: unknown = undefined;
   private s3: unknown = undefined;
   private kept: Kept | undefined = undefined;
+  private shared = new Scope(nobody, -1, 1, undefined);
 
   constructor(layers: readonly Layer[], around: Policy<unknown> | undefined, inner: Frame | undefined) {
     this.layers = layers;
     this.hasAround = around !== undefined;
-    this.around = around && inner && ((task) => (context) => around.execute(inner.taskInside(task, context as Scope), context));
+    this.around =
+      around && inner && ((task) => (context) => around.execute(inner.taskInside(task, context as Scope), context));
     this.places = layers.flatMap((layer, i) => (layer.enter !== undefined || layer.leave !== undefined ? [i] : []));
     const slots = this.places.map((i) => layers[i] as Layer);
     [this.g0, this.g1, this.g2, this.g3] = slots;
@@ -70,20 +73,22 @@ export class Frame implements Plan {
     this.valued = layers.some((layer) => layer.values === true);
     this.holds = layers.some((layer) => layer.holds === true);
     this.form =
-      this.hasAround || scoping.length > 1 || (scoping.length === 1 && (this.watcher?.watch === undefined || slots.length > 4))
+      this.hasAround || scoping.length > 1 || (scoping.length === 1 && this.watcher?.watch === undefined)
         ? 'run'
         : scoping.length === 1
           ? 'race'
-          : this.recovers || layers.some((layer) => layer.leave !== undefined)
-            ? 'static'
-            : 'pass';
+          : this.holds
+            ? 'own'
+            : this.recovers || layers.some((layer) => layer.leave !== undefined)
+              ? 'static'
+              : 'pass';
   }
 
   execute<T>(task: Task<T>, options?: CallOptions | Context): Promise<T> {
     const answer =
       options !== undefined || this.form === 'run'
         ? this.run(task, options)
-        : this.form === 'race'
+        : this.form === 'race' || this.form === 'own'
           ? this.race(task)
           : this.plain(task);
     return answer as Promise<T>;
@@ -99,7 +104,7 @@ export class Frame implements Plan {
   private plain(task: Task<unknown>): Promise<unknown> {
     if (typeof task !== 'function') return refuse(task);
     const { g0, g1, g2, g3 } = this;
-    const context = new Scope(nobody, -1, 1, undefined);
+    const context = this.plainContext();
     let p0: unknown;
     let p1: unknown;
     let p2: unknown;
@@ -146,7 +151,8 @@ export class Frame implements Plan {
       result = task(context);
       if (this.form === 'pass') return pass(result);
       if (!isThenable(result)) {
-        if (this.valued || isBusy(context, result)) return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(result));
+        if (this.valued || isBusy(context, result))
+          return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(result));
         this.leave(p0, p1, p2, p3, more, succeeded(result), context);
         return Promise.resolve(result);
       }
@@ -154,9 +160,19 @@ export class Frame implements Plan {
       return this.fall(task, context, [p0, p1, p2, p3, ...(more ?? [])], slot, error);
     }
     const promise = adopted(result);
-    if (more !== undefined || this.valued || this.holds || heldInUse()) return this.listen(promise, task, context, p0, p1, p2, p3, more);
+    if (more !== undefined || this.valued || heldInUse())
+      return this.listen(promise, task, context, p0, p1, p2, p3, more);
     const kept = this.keep(p0, p1, p2, p3);
     return promise.then(kept.ok, this.recovers ? this.failure(task, context, p0, p1, p2, p3) : kept.bad);
+  }
+
+  /**
+   * The context of calls that nobody can stop and that leave nothing behind: they share one until somebody looks into
+   * it (reads its signal, hands it to another policy), and later calls share the next.
+   */
+  private plainContext(): Scope {
+    if (this.shared.life !== undefined) this.shared = new Scope(nobody, -1, 1, undefined);
+    return this.shared;
   }
 
   // Closures are made in functions of their own: what one of them captures would live on the heap for every call of
@@ -175,12 +191,14 @@ export class Frame implements Plan {
   ): Promise<unknown> {
     return promise.then(
       (value) => {
-        if (this.valued || isBusy(context, value)) return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(value));
+        if (this.valued || isBusy(context, value))
+          return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(value));
         this.leave(p0, p1, p2, p3, more, succeeded(value), context);
         return value;
       },
       (error) => {
-        if (this.recovers || isBusy(context, undefined)) return this.resume(task, context, [p0, p1, p2, p3], more, failed(error));
+        if (this.recovers || isBusy(context, undefined))
+          return this.resume(task, context, [p0, p1, p2, p3], more, failed(error));
         this.leave(p0, p1, p2, p3, more, failed(error), context);
         throw error;
       },
@@ -224,15 +242,53 @@ export class Frame implements Plan {
     return this.kept;
   }
 
-  private leave(p0: unknown, p1: unknown, p2: unknown, p3: unknown, more: unknown[] | undefined, outcome: Outcome, context: Context): void {
-    const { g0, g1, g2, g3, further } = this;
-    if (more !== undefined) {
-      for (let i = more.length - 1; i >= 0; i--) leaveOne(further[i] as Layer, more[i], outcome, context);
+  /** Leaves from the inside out. Written out, since it is the larger part of what a call costs. */
+  leave(
+    p0: unknown,
+    p1: unknown,
+    p2: unknown,
+    p3: unknown,
+    more: unknown[] | undefined,
+    outcome: Outcome,
+    context: Context,
+  ): void {
+    const { g0, g1, g2, g3 } = this;
+    if (more !== undefined) this.leaveFurther(more, outcome, context);
+    if (g0 === undefined) return;
+    if (g1 !== undefined) {
+      if (g2 !== undefined) {
+        try {
+          if (g3?.leave !== undefined) g3.leave(p3, outcome, context);
+        } catch (error) {
+          reportError(error);
+        }
+        try {
+          if (g2.leave !== undefined) g2.leave(p2, outcome, context);
+        } catch (error) {
+          reportError(error);
+        }
+      }
+      try {
+        if (g1.leave !== undefined) g1.leave(p1, outcome, context);
+      } catch (error) {
+        reportError(error);
+      }
     }
-    if (g3?.leave !== undefined) leaveOne(g3, p3, outcome, context);
-    if (g2?.leave !== undefined) leaveOne(g2, p2, outcome, context);
-    if (g1?.leave !== undefined) leaveOne(g1, p1, outcome, context);
-    if (g0?.leave !== undefined) leaveOne(g0, p0, outcome, context);
+    try {
+      if (g0.leave !== undefined) g0.leave(p0, outcome, context);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+
+  private leaveFurther(more: unknown[], outcome: Outcome, context: Context): void {
+    for (let i = more.length - 1; i >= 0; i--) {
+      try {
+        this.further[i]?.leave?.(more[i], outcome, context);
+      } catch (error) {
+        reportError(error);
+      }
+    }
   }
 
   // ---- race
@@ -240,7 +296,7 @@ export class Frame implements Plan {
   private race(task: Task<unknown>): Promise<unknown> {
     if (typeof task !== 'function') return refuse(task);
     const { g0, g1, g2, g3, outside } = this;
-    const racer = new Racer(this, task, 2 * this.watcherPlace, this.watcher as Layer);
+    const racer = new Racer(this, task, this.watcherPlace < 0 ? -1 : 2 * this.watcherPlace, this.watcher);
     let slot = 0;
     let result: unknown;
     try {
@@ -272,43 +328,65 @@ export class Frame implements Plan {
                 this.s3 = racer.p3;
               }
               slot = 4;
+              for (const layer of this.further) {
+                const permit = layer.enter?.(slot < outside ? nobody : racer);
+                racer.more ??= [];
+                if (isOdd(permit))
+                  return this.turn(task, slot < outside ? nobody : racer, racer.permits(), slot, permit);
+                racer.more.push(permit);
+                slot++;
+              }
             }
           }
         }
       }
       result = task(racer);
       if (!isThenable(result)) {
-        if (this.valued || isBusy(racer, result)) return this.resume(task, racer, racer.permits(), undefined, succeeded(result));
+        if (this.valued || isBusy(racer, result))
+          return this.resume(task, racer, racer.permits(), undefined, succeeded(result));
         this.leaveRacer(racer, succeeded(result));
         return Promise.resolve(result);
       }
     } catch (error) {
-      const inside = slot >= outside && slot === this.places.length;
+      const inside = slot > outside || slot === this.places.length;
       return this.fall(task, inside ? racer : nobody, racer.permits(), slot, error);
     }
-    return this.listenRacing(adopted(result), racer);
+    return this.watcher === undefined
+      ? this.listenAlone(adopted(result), racer)
+      : this.listenRacing(adopted(result), racer);
   }
 
-  private listenRacing(promise: Promise<unknown>, racer: Racer): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      racer.resolve = resolve;
-      racer.reject = reject;
-      try {
-        this.watcher?.watch?.(racer, nobody);
-      } catch (error) {
-        reportError(error);
-      }
-      promise.then(
-        (value) => racer.fulfilled(value),
-        (error) => racer.rejected(error),
-      );
-    });
+  private listenAlone(promise: Promise<unknown>, racer: Racer): Promise<unknown> {
+    return promise.then(
+      (value) => racer.given(value),
+      (error) => racer.thrown(error),
+    );
+  }
+
+  private listenRacing(task: Promise<unknown>, racer: Racer): Promise<unknown> {
+    const promise = new Promise<unknown>(capture);
+    racer.resolve = captured.resolve;
+    racer.reject = captured.reject;
+    try {
+      this.watcher?.watch?.(racer, nobody);
+    } catch (error) {
+      reportError(error);
+    }
+    this.listenTo(task, racer);
+    return promise;
+  }
+
+  private listenTo(task: Promise<unknown>, racer: Racer): void {
+    task.then(
+      (value) => racer.fulfilled(value),
+      (error) => racer.rejected(error),
+    );
   }
 
   /** Unwinds a call that stayed on its fast way. */
   leaveRacer(racer: Racer, outcome: Outcome): void {
     racer.close();
-    this.leave(racer.p0, racer.p1, racer.p2, racer.p3, undefined, outcome, racer);
+    this.leave(racer.p0, racer.p1, racer.p2, racer.p3, racer.more, outcome, racer);
   }
 
   /** Whether a value or a failure of a racer needs more than the fast way. */
@@ -319,31 +397,54 @@ export class Frame implements Plan {
   // ---- everything else
 
   /** A guard waits, or turns the call away: `permit` is a promise or a rejection. */
-  private turn(task: Task<unknown>, context: Context, permits: unknown[], slot: number, permit: unknown): Promise<unknown> {
+  private turn(
+    task: Task<unknown>,
+    context: Context,
+    permits: unknown[],
+    slot: number,
+    permit: unknown,
+  ): Promise<unknown> {
     if (!isThenable(permit)) return this.fall(task, context, permits, slot, permit);
     const place = this.places[slot] as number;
     return launch((settle) => {
       const run = new Run(this, task, nobody, settle, this.byPlace(permits), place);
-      run.takeOver(context instanceof Scope ? context : undefined).waitToEnter(place, permit);
+      run.takeOver(this.ownScope(context)).waitToEnter(place, permit);
     });
   }
 
   /** A guard has turned the call away, or, behind the last slot, the task has thrown. */
-  private fall(task: Task<unknown>, context: Context, permits: unknown[], slot: number, error: unknown): Promise<unknown> {
+  private fall(
+    task: Task<unknown>,
+    context: Context,
+    permits: unknown[],
+    slot: number,
+    error: unknown,
+  ): Promise<unknown> {
     if (slot === 0 && !this.recovers && this.places.length > 0) return rejectSoon(error);
     const place = this.places[slot] ?? this.layers.length;
     return launch((settle) => {
       const run = new Run(this, task, nobody, settle, this.byPlace(permits), place);
-      run.takeOver(context instanceof Scope ? context : undefined).unwind(place - 1, failed(error));
+      run.takeOver(this.ownScope(context)).unwind(place - 1, failed(error));
     });
   }
 
   /** The task has settled, and a recovery is to be asked, or something outlasts the call. */
-  resume(task: Task<unknown>, scope: Scope | undefined, permits: unknown[], more: unknown[] | undefined, outcome: Outcome): Promise<unknown> {
+  resume(
+    task: Task<unknown>,
+    scope: Scope | undefined,
+    permits: unknown[],
+    more: unknown[] | undefined,
+    outcome: Outcome,
+  ): Promise<unknown> {
     return launch((settle) => {
       const all = this.byPlace(more === undefined ? permits : [...permits, ...more]);
-      new Run(this, task, nobody, settle, all, this.layers.length).takeOver(scope).conclude(outcome);
+      new Run(this, task, nobody, settle, all, this.layers.length).takeOver(this.ownScope(scope)).conclude(outcome);
     });
+  }
+
+  /** The scope that was this call's alone, if it had one. */
+  private ownScope(context: Context | undefined): Scope | undefined {
+    return context instanceof Racer ? context : undefined;
   }
 
   byPlace(permits: readonly unknown[]): unknown[] {
@@ -357,7 +458,11 @@ export class Frame implements Plan {
   }
 
   /** Begins a call whose caller says something about it; in `from`, where that says nothing else. */
-  private begin(task: Task<unknown>, options: CallOptions | Context | undefined, from: Scope | undefined): Promise<unknown> {
+  private begin(
+    task: Task<unknown>,
+    options: CallOptions | Context | undefined,
+    from: Scope | undefined,
+  ): Promise<unknown> {
     let outer: Scope | Origin = nobody;
     let signal: AbortSignal | undefined;
     if (options instanceof Scope) {
@@ -387,27 +492,60 @@ class Racer extends WatchedScope {
   p1: unknown = undefined;
   p2: unknown = undefined;
   p3: unknown = undefined;
+  more: unknown[] | undefined = undefined;
   resolve: ((value: unknown) => void) | undefined = undefined;
   reject: ((error: unknown) => void) | undefined = undefined;
   /** What the call has become, if it left its fast way. */
   private run: Run | undefined = undefined;
 
-  constructor(frame: Frame, task: Task<unknown>, position: number, guard: Layer) {
+  constructor(frame: Frame, task: Task<unknown>, position: number, guard: Layer | undefined) {
     super(nobody, position, 1, undefined, guard);
     this.frame = frame;
     this.task = task;
   }
 
   permits(): unknown[] {
-    return [this.p0, this.p1, this.p2, this.p3];
+    return [this.p0, this.p1, this.p2, this.p3, ...(this.more ?? [])];
   }
 
+  // The four ways to settle are written out down to the leave, since each call of a function counts here. Whatever has
+  // a life has been looked into, and is asked about first.
+
+  /** The task gave a value, and nobody settles from outside. */
+  given(value: unknown): unknown {
+    const { frame } = this;
+    if (frame.valued || this.life !== undefined || isHeld(value)) return this.concluded(succeeded(value));
+    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, { ok: true, value }, this);
+    return value;
+  }
+
+  thrown(error: unknown): unknown {
+    const { frame } = this;
+    if (frame.recovers || this.life !== undefined) return this.concluded(failed(error));
+    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, failed(error), this);
+    throw error;
+  }
+
+  /** The task gave a value in time. */
   fulfilled(value: unknown): void {
-    this.settled(succeeded(value));
+    const { frame } = this;
+    if (this.run !== undefined || frame.valued || this.life !== undefined || isHeld(value)) return this.settled(succeeded(value));
+    this.owner = unwound;
+    if (this.next !== undefined) unqueue(this);
+    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, { ok: true, value }, this);
+    this.resolve?.(value);
   }
 
   rejected(error: unknown): void {
     this.settled(failed(error));
+  }
+
+  private concluded(outcome: Outcome): unknown {
+    const { frame } = this;
+    if (frame.asks(this, outcome)) return frame.resume(this.task, this, this.permits(), undefined, outcome);
+    frame.leaveRacer(this, outcome);
+    if (!outcome.ok) throw outcome.error;
+    return outcome.value;
   }
 
   private settled(outcome: Outcome): void {
@@ -429,7 +567,8 @@ class Racer extends WatchedScope {
   private becomeRun(): Run {
     if (this.run === undefined) {
       const { frame } = this;
-      const settle = (outcome: Outcome): void => (outcome.ok ? this.resolve?.(outcome.value) : this.reject?.(outcome.error));
+      const settle = (outcome: Outcome): void =>
+        outcome.ok ? this.resolve?.(outcome.value) : this.reject?.(outcome.error);
       this.run = new Run(frame, this.task, nobody, settle, frame.byPlace(this.permits()), frame.layers.length);
       this.run.takeOverPending(this);
     }
@@ -439,12 +578,12 @@ class Racer extends WatchedScope {
 
 const nothing = (): void => {};
 
-function leaveOne(layer: Layer, permit: unknown, outcome: Outcome, context: Context): void {
-  try {
-    layer.leave?.(permit, outcome, context);
-  } catch (error) {
-    reportError(error);
-  }
+/** What settles the promise made last. An executor of its own would cost each call a closure and what that captures. */
+const captured: { resolve: (value: unknown) => void; reject: (error: unknown) => void } = { resolve: nothing, reject: nothing };
+
+function capture(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+  captured.resolve = resolve;
+  captured.reject = reject;
 }
 
 /** A permit that is none: a promise of one, or a rejection. */
@@ -493,11 +632,13 @@ function refuse(task: unknown): Promise<never> {
 function checked(options: CallOptions | Context): CallOptions {
   const { signal, deadline, priority, cost } = options;
   if (typeof options !== 'object') throw new TypeError(`execute: options must be an object, got ${typeof options}`);
-  if (signal !== undefined && typeof signal.addEventListener !== 'function') throw new TypeError('execute: signal must be an AbortSignal');
+  if (signal !== undefined && typeof signal.addEventListener !== 'function')
+    throw new TypeError('execute: signal must be an AbortSignal');
   for (const [name, value] of Object.entries({ deadline, priority, cost })) {
     if (value === undefined) continue;
     if (typeof value !== 'number') throw new TypeError(`execute: ${name} must be a number, got ${typeof value}`);
-    if (Number.isNaN(value) || (name === 'cost' && value < 0)) throw new RangeError(`execute: ${name} must be a number${name === 'cost' ? ', 0 or more' : ''}, got ${value}`);
+    if (Number.isNaN(value) || (name === 'cost' && value < 0))
+      throw new RangeError(`execute: ${name} must be a number${name === 'cost' ? ', 0 or more' : ''}, got ${value}`);
   }
   return options;
 }

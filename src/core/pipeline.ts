@@ -41,7 +41,10 @@ export function pipeline<const P extends readonly unknown[]>(
  *   });
  * };
  */
-export function guard<Permit, Members extends object = object>(spec: Guard<Permit>, members?: Members): Policy & Members {
+export function guard<Permit, Members extends object = object>(
+  spec: Guard<Permit>,
+  members?: Members,
+): Policy & Members {
   return joined([{ layer: spec as Layer }], members) as Policy & Members;
 }
 
@@ -55,7 +58,9 @@ export function recovery<Added = never, Permit = void, Members extends object = 
 
 function partsOf(policy: (Policy<unknown> & Joinable) | null | undefined, i: number): readonly Part[] {
   if (typeof policy?.execute !== 'function') {
-    throw new TypeError(`pipeline: policy ${i + 1} must have a method execute, got ${policy === null ? 'null' : typeof policy}`);
+    throw new TypeError(
+      `pipeline: policy ${i + 1} must have a method execute, got ${policy === null ? 'null' : typeof policy}`,
+    );
   }
   return policy[parts] ?? [{ around: policy }];
 }
@@ -63,7 +68,9 @@ function partsOf(policy: (Policy<unknown> & Joinable) | null | undefined, i: num
 /** Members keep their getters: `state` and `running` are read when asked for. */
 function joined(row: readonly Part[], members: object | undefined): Policy<unknown> & Joinable {
   const frame = framed(row);
-  const policy = { execute: <T>(task: Task<T>, options?: Parameters<Policy['execute']>[1]) => frame.execute(task, options) };
+  const policy = {
+    execute: <T>(task: Task<T>, options?: Parameters<Policy['execute']>[1]) => frame.execute(task, options),
+  };
   Object.defineProperties(policy, Object.getOwnPropertyDescriptors(members ?? {}));
   return Object.defineProperty(policy, parts, { value: row });
 }

@@ -79,7 +79,14 @@ export class Run extends Scope implements Owner, Follower {
   /** The task that was pending when the call left its fast way. */
   readonly first: Pending = this.pendingTask();
 
-  constructor(plan: Plan, task: Task<unknown>, outer: Scope | Origin, settle: (outcome: Outcome) => void, permits: unknown[], depth: number) {
+  constructor(
+    plan: Plan,
+    task: Task<unknown>,
+    outer: Scope | Origin,
+    settle: (outcome: Outcome) => void,
+    permits: unknown[],
+    depth: number,
+  ) {
     super(outer, -1, outer.attempt, undefined);
     this.owner = this;
     this.plan = plan;
@@ -154,23 +161,20 @@ export class Run extends Scope implements Owner, Follower {
     const layer = this.plan.layers[i] as Layer;
     const context = this.scope;
     this.depth = i;
-    this.listen(
-      promise,
-      {
-        work: false,
-        go: (outcome) => {
-          if (!outcome.ok) return this.unwind(i - 1, outcome);
-          if (isRejection(outcome.value)) return this.unwind(i - 1, failed(outcome.value));
-          this.permits[i] = outcome.value;
-          this.goInside(i, layer);
-          if (!this.doomed()) this.windIn(i + 1, this.scope);
-        },
-        // A permit that arrives after a stop is given back at once.
-        late: (outcome) => {
-          if (outcome.ok && !isRejection(outcome.value)) giveBack(layer, outcome.value, abandonedBy(context), context);
-        },
+    this.listen(promise, {
+      work: false,
+      go: (outcome) => {
+        if (!outcome.ok) return this.unwind(i - 1, outcome);
+        if (isRejection(outcome.value)) return this.unwind(i - 1, failed(outcome.value));
+        this.permits[i] = outcome.value;
+        this.goInside(i, layer);
+        if (!this.doomed()) this.windIn(i + 1, this.scope);
       },
-    );
+      // A permit that arrives after a stop is given back at once.
+      late: (outcome) => {
+        if (outcome.ok && !isRejection(outcome.value)) giveBack(layer, outcome.value, abandonedBy(context), context);
+      },
+    });
   }
 
   private runTask(): void {
@@ -241,7 +245,11 @@ export class Run extends Scope implements Owner, Follower {
     if (around !== undefined) (around.held ??= []).push(done);
     this.given = true;
     this.settle(succeeded(value));
-    this.listen(done, { work: true, go: (outcome) => this.unwind(this.depth - 1, outcome.ok ? succeeded(value) : outcome), late: undefined });
+    this.listen(done, {
+      work: true,
+      go: (outcome) => this.unwind(this.depth - 1, outcome.ok ? succeeded(value) : outcome),
+      late: undefined,
+    });
   }
 
   unwind(from: number, outcome: Outcome): void {
@@ -266,7 +274,10 @@ export class Run extends Scope implements Owner, Follower {
       const answer = layer.recover(outcome, this.scope, this.memos[i]);
       if (!isThenable(answer)) return this.answer(i, outcome, answer);
       const go = (settled: Outcome): void => {
-        this.goOutward(i, settled.ok ? this.answer(i, outcome, settled.value as Answer<unknown>) : worse(settled.error, outcome));
+        this.goOutward(
+          i,
+          settled.ok ? this.answer(i, outcome, settled.value as Answer<unknown>) : worse(settled.error, outcome),
+        );
       };
       this.listen(answer, { work: false, go, late: undefined });
       return undefined;
@@ -279,7 +290,8 @@ export class Run extends Scope implements Owner, Follower {
     if (answer === undefined || answer === null) return outcome;
     if ('again' in answer) {
       const { again, memo } = answer;
-      if (Number.isNaN(again)) return worse(new RangeError('recover: again must be a number of milliseconds, got NaN'), outcome);
+      if (Number.isNaN(again))
+        return worse(new RangeError('recover: again must be a number of milliseconds, got NaN'), outcome);
       if (again < 0 || again === Infinity) return outcome;
       this.memos[i] = memo;
       this.rest(i, again);

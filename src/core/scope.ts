@@ -19,7 +19,7 @@ export interface Owner {
 }
 
 /** The owner of a scope that has unwound: nothing can be done to it any more. */
-const unwound: Owner = { halt() {}, waitOut() {} };
+export const unwound: Owner = { halt() {}, waitOut() {} };
 
 /**
  * Where a call begins: what its caller said, over what the context it is made from says.
@@ -33,7 +33,11 @@ export class Origin implements Context {
   /** The scope the call is made in, if it is made in one. */
   readonly scope: Scope | undefined;
 
-  constructor(given: CallOptions & { attempt?: number | undefined }, from: Context | undefined, scope: Scope | undefined) {
+  constructor(
+    given: CallOptions & { attempt?: number | undefined },
+    from: Context | undefined,
+    scope: Scope | undefined,
+  ) {
     this.attempt = given.attempt ?? from?.attempt ?? 1;
     this.deadline = given.deadline ?? from?.deadline ?? Infinity;
     this.priority = given.priority ?? from?.priority ?? 0;
@@ -162,18 +166,24 @@ export class WatchedScope extends Scope implements Call, Expiring {
   next: Expiring['next'] = undefined;
   batch: Batch | undefined = undefined;
   expire: ((call: Expiring) => void) | undefined = undefined;
-  readonly guard: Opener;
+  readonly guard: Opener | undefined;
 
-  constructor(outer: Scope | Origin, position: number, attempt: number, owner: Owner | undefined, guard: Opener) {
+  constructor(
+    outer: Scope | Origin,
+    position: number,
+    attempt: number,
+    owner: Owner | undefined,
+    guard: Opener | undefined,
+  ) {
     super(outer, position, attempt, owner);
     this.guard = guard;
   }
 
   override get deadline(): Milliseconds {
     const { outer, guard } = this;
-    const { within } = guard;
+    const within = guard?.within;
     if (within === undefined || within === Infinity) return outer.deadline;
-    this.batch ??= { due: (guard.clock ?? systemClock).now() + within, queue: undefined };
+    this.batch ??= { due: (guard?.clock ?? systemClock).now() + within, queue: undefined };
     return Math.min(outer.deadline, dueOf(this.batch));
   }
 
@@ -207,8 +217,10 @@ export function follow(context: Context, follower: Follower): void {
 export function unenforced(context: Context): Milliseconds {
   let at: Context = context;
   while (at instanceof Scope) {
-    if (at instanceof WatchedScope && at.guard.within !== undefined) return Infinity;
+    if (at instanceof WatchedScope && at.guard?.within !== undefined) return Infinity;
     at = at.outer;
   }
-  return at instanceof Origin && at.scope !== undefined && at.scope.deadline === at.deadline ? unenforced(at.scope) : at.deadline;
+  return at instanceof Origin && at.scope !== undefined && at.scope.deadline === at.deadline
+    ? unenforced(at.scope)
+    : at.deadline;
 }

@@ -131,7 +131,10 @@ export class TimeoutQueue implements Node {
 }
 
 /** How to let calls expire after `duration` on `clock`: a call so inserted expires unless it is taken out before. */
-export function expiry(clock: Clock, duration: Milliseconds): (call: Expiring, expire: (call: Expiring) => void) => void {
+export function expiry(
+  clock: Clock,
+  duration: Milliseconds,
+): (call: Expiring, expire: (call: Expiring) => void) => void {
   let queue: TimeoutQueue | undefined;
   return (call, expire) => {
     if (queue === undefined || queue.dropped) queue = queueOf(clock, duration);
