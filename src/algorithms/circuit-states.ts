@@ -1,0 +1,75 @@
+import type { Milliseconds } from '../core/policy.ts';
+import type { TripMemory } from './trip-rules.ts';
+
+/** What a call was admitted in, and when. Handed back with the call's result, it tells whether that still counts. */
+export interface Ticket {
+  readonly of: Closed | HalfOpen;
+  /** `NaN` where nobody asks for it. */
+  start: Milliseconds;
+}
+
+/** Calls run and are counted. Is itself the ticket of all its calls, unless they are timed. */
+export class Closed implements Ticket {
+  readonly type = 'closed';
+  readonly of: Closed = this;
+  readonly start: Milliseconds = NaN;
+  readonly memory: TripMemory;
+  /** The last one. */
+  failure: unknown;
+
+  constructor(memory: TripMemory, failure?: unknown) {
+    this.memory = memory;
+    this.failure = failure;
+  }
+}
+
+/** Calls are turned away. */
+export interface Open {
+  readonly type: 'open';
+  /** How many times in a row the circuit has opened, without closing in between. */
+  readonly openings: number;
+  /** What this opening takes by itself, before any hint. */
+  readonly own: Milliseconds;
+  readonly duration: Milliseconds;
+  until: Milliseconds;
+  readonly failure: unknown;
+}
+
+/** A few calls run as probes: the circuit closes once enough of them have succeeded, and opens again if one fails. */
+export interface HalfOpen {
+  readonly type: 'half-open';
+  readonly after: Open;
+  readonly probes: Set<Ticket>;
+  successes: number;
+}
+
+/** Calls are turned away until the last handle is released: then the circuit is as it was, `below`. */
+export interface Isolated {
+  readonly type: 'isolated';
+  handles: number;
+  below: Closed | Open;
+}
+
+export type CircuitState = Closed | Open | HalfOpen | Isolated;
+
+/**
+ * A circuit in ages, fit for JSON. Isolation is not part of it: what lies below is saved. Nor are probes under way,
+ * whose slots are free again, nor the last failure.
+ */
+export type CircuitSnapshot =
+  | {
+      readonly state: 'closed';
+      /** What the trip rule remembers, if anything. */
+      readonly memory?: unknown;
+    }
+  | {
+      readonly state: 'open' | 'half-open';
+      /** Consecutive ones. */
+      readonly openings: number;
+      /** What the last of them takes by itself, in all, and from now on. `null`: for ever. */
+      readonly own: Milliseconds | null;
+      readonly duration: Milliseconds | null;
+      readonly remaining: Milliseconds | null;
+      /** Of the probes so far. */
+      readonly successes: number;
+    };

@@ -1,0 +1,217 @@
+import type { Milliseconds } from '../core/policy.ts';
+import type { Random } from '../core/random.ts';
+import type { Backoff } from './backoff.ts';
+import { type CircuitSnapshot, type CircuitState, Closed, type Open, type Ticket } from './circuit-states.ts';
+import type { TripRule } from './trip-rules.ts';
+
+export interface CircuitRules {
+  readonly trip: TripRule;
+  readonly openDuration: Milliseconds | Backoff;
+  readonly maxOpenDuration: Milliseconds;
+  readonly halfOpenCalls: number;
+  readonly probeLease: Milliseconds;
+  readonly random: Random;
+}
+
+/**
+ * The states of a circuit breaker (Nygard, Release It!, 2007).
+ *
+ * ```text
+ *             the rule holds           time is up
+ *     closed ────────────────▶ open ──────────────▶ half-open
+ *       ▲                       ▲  a probe failed  │    │
+ *       │                       └──────────────────┘    │
+ *       └───────────────────────────────────────────────┘
+ *                    enough probes succeeded
+ * ```
+ *
+ * The object of a state is its generation: a result that comes with a ticket of another one changes nothing. Nothing
+ * ticks: what time has brought is seen when the circuit is next asked, as of the instant it was due. `onChange` is told
+ * of each edge, after it.
+ */
+export class Circuit {
+  /** As of the last question: `at` brings it up to date. A closed circuit needs no clock. */
+  state: CircuitState;
+  /** What the trip rule calls slow, if it does: calls are then timed. */
+  readonly slowerThan: Milliseconds | undefined;
+  readonly #rules: CircuitRules;
+  readonly #onChange: (state: CircuitState) => void;
+
+  constructor(rules: CircuitRules, onChange: (state: CircuitState) => void) {
+    this.#rules = rules;
+    this.#onChange = onChange;
+    const memory = rules.trip();
+    this.slowerThan = memory.slowerThan;
+    this.state = new Closed(memory);
+  }
+
+  /** The state at this time. */
+  at(now: Milliseconds): CircuitState {
+    if (this.state.type === 'half-open') {
+      const { after, probes } = this.state;
+      const { probeLease } = this.#rules;
+      for (const probe of probes) {
+        // After a step back of the clock nothing lasts longer than its full length from now.
+        if (probe.start > now) probe.start = now;
+        if (now - probe.start < probeLease) continue;
+        // Freed first: should the backoff throw, the next question must not find the probe again.
+        probes.delete(probe);
+        this.#change(this.#opened(after, after.failure, 0, probe.start + probeLease));
+        break;
+      }
+    }
+    if (this.state.type === 'open') {
+      const { state } = this;
+      if (state.until - now > state.duration) state.until = now + state.duration;
+      if (state.until <= now) this.#change({ type: 'half-open', after: state, probes: new Set(), successes: 0 });
+    }
+    return this.state;
+  }
+
+  /** Lets a call in; `undefined` turns it away. */
+  admit(now: Milliseconds): Ticket | undefined {
+    const state = this.at(now);
+    if (state.type === 'closed') return this.slowerThan === undefined ? state : { of: state, start: now };
+    if (state.type !== 'half-open' || state.probes.size + state.successes >= this.#rules.halfOpenCalls)
+      return undefined;
+    const probe: Ticket = { of: state, start: now };
+    state.probes.add(probe);
+    return probe;
+  }
+
+  /** Takes a ticket back, whatever became of the call, and says whether its result counts. A probe's slot is free. */
+  giveBack(ticket: Ticket, now: Milliseconds): boolean {
+    const { of } = ticket;
+    if (of.type === 'half-open') {
+      this.at(now);
+      if (!of.probes.delete(ticket)) return false;
+    }
+    return of === this.state;
+  }
+
+  /** Learns how a call ended, unless the state it was admitted in has been left. */
+  record(ticket: Ticket, failed: boolean, failure: unknown, now: Milliseconds): void {
+    const { of } = ticket;
+    if (of !== this.state) return;
+    const took = now - ticket.start;
+    if (of.type === 'closed') {
+      if (failed) of.failure = failure;
+      if (of.memory.record(failed, now, took)) this.#trip(undefined, of.failure, failed, now);
+    } else if (failed || took > (this.slowerThan ?? Infinity)) {
+      this.#trip(of.after, failed ? failure : of.after.failure, failed, now);
+    } else if (++of.successes === this.#rules.halfOpenCalls) this.close();
+  }
+
+  /** Opens the circuit by hand, as if its rule held. Nothing if it is open already. */
+  open(now: Milliseconds): void {
+    let state = this.at(now);
+    if (state.type === 'isolated') state = state.below;
+    if (state.type === 'closed') this.#replace(this.#opened(undefined, state.failure, 0, now));
+    else if (state.type === 'half-open') this.#replace(this.#opened(state.after, state.after.failure, 0, now));
+  }
+
+  /** Closes the circuit, and forgets what it has counted. */
+  close(): void {
+    this.#replace(new Closed(this.#rules.trip()));
+  }
+
+  /** Isolates the circuit, until as many releases as there were isolations. Each counts once. */
+  isolate(now: Milliseconds): () => void {
+    let state = this.at(now);
+    if (state.type !== 'isolated') {
+      // Probes start anew afterwards.
+      this.#change((state = { type: 'isolated', handles: 0, below: state.type === 'half-open' ? state.after : state }));
+    }
+    const isolated = state;
+    isolated.handles++;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      if (--isolated.handles > 0) return;
+      const { below } = isolated;
+      // The same memory, but a generation of its own: what began before the isolation does not count after it.
+      this.#change(below.type === 'closed' ? new Closed(below.memory, below.failure) : below);
+    };
+  }
+
+  snapshot(now: Milliseconds): CircuitSnapshot {
+    let state = this.at(now);
+    if (state.type === 'isolated') state = state.below;
+    if (state.type === 'closed') {
+      const memory = state.memory.snapshot?.(now);
+      return memory === undefined ? { state: 'closed' } : { state: 'closed', memory };
+    }
+    const { openings, own, duration, until } = state.type === 'open' ? state : state.after;
+    return {
+      state: state.type,
+      openings,
+      own: orNull(own),
+      duration: orNull(duration),
+      remaining: orNull(Math.max(until - now, 0)),
+      successes: state.type === 'open' ? 0 : state.successes,
+    };
+  }
+
+  /** Goes on from a snapshot. Not an edge: nobody is told. */
+  restore(saved: CircuitSnapshot, now: Milliseconds): void {
+    if (saved.state === 'closed') {
+      if (saved.memory !== undefined && this.state.type === 'closed') this.state.memory.restore?.(saved.memory, now);
+      return;
+    }
+    const { openings, own, duration, remaining } = saved;
+    // At least one more probe, also where there are to be fewer now: nothing else would close the circuit.
+    const successes = Math.min(saved.successes, this.#rules.halfOpenCalls - 1);
+    const until = now + (remaining ?? Infinity);
+    const open: Open = {
+      type: 'open',
+      openings,
+      own: own ?? Infinity,
+      duration: duration ?? Infinity,
+      until,
+      failure: undefined,
+    };
+    this.state = saved.state === 'open' ? open : { type: 'half-open', after: open, probes: new Set(), successes };
+  }
+
+  /** Opens. Where it is a success that opens the circuit, the failure is an earlier one, and what it asked for is over. */
+  #trip(after: Open | undefined, failure: unknown, hinted: boolean, now: Milliseconds): void {
+    this.#change(this.#opened(after, failure, hinted ? hintOf(failure) : 0, now));
+  }
+
+  #opened(after: Open | undefined, failure: unknown, hint: Milliseconds, now: Milliseconds): Open {
+    const { openDuration, maxOpenDuration, random } = this.#rules;
+    const openings = (after?.openings ?? 0) + 1;
+    let own =
+      typeof openDuration === 'number'
+        ? openDuration
+        : Math.min(openDuration(openings, after?.own, random), maxOpenDuration);
+    // A backoff that says stop means as long as may be.
+    if (!(own >= 0)) own = maxOpenDuration;
+    const duration = Math.max(own, Math.min(hint, maxOpenDuration));
+    return { type: 'open', openings, own, duration, until: now + duration, failure };
+  }
+
+  /** What lies below an isolation changes unseen. */
+  #replace(state: Closed | Open): void {
+    if (this.state.type === 'isolated') this.state.below = state;
+    else this.#change(state);
+  }
+
+  #change(state: CircuitState): void {
+    const before = this.state.type;
+    this.state = state;
+    if (state.type !== before) this.#onChange(state);
+  }
+}
+
+/** For how long the one who failed asks to be left alone. */
+function hintOf(failure: unknown): Milliseconds {
+  const hint = (failure as { retryAfter?: unknown } | null | undefined)?.retryAfter;
+  return typeof hint === 'number' && hint > 0 ? hint : 0;
+}
+
+/** JSON has no Infinity. */
+function orNull(time: Milliseconds): Milliseconds | null {
+  return time === Infinity ? null : time;
+}

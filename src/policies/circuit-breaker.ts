@@ -1,0 +1,222 @@
+import type { Backoff } from '../algorithms/backoff.ts';
+import { Circuit } from '../algorithms/circuit.ts';
+import type { CircuitSnapshot, CircuitState, Ticket } from '../algorithms/circuit-states.ts';
+import { failureRatio, type TripRule } from '../algorithms/trip-rules.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { CircuitOpenError } from '../core/errors.ts';
+import { emit, type Listener } from '../core/events.ts';
+import {
+  duration,
+  known,
+  numberBetween,
+  oneOf,
+  optionalFunction,
+  positiveInteger,
+  wholeNumber,
+} from '../core/options.ts';
+import { type Classify, classifyGuarded, verdictOf } from '../core/outcome.ts';
+import { guard } from '../core/pipeline.ts';
+import type { Milliseconds, Policy } from '../core/policy.ts';
+import { type Random, systemRandom } from '../core/random.ts';
+
+const optionNames = [
+  'trip',
+  'openDuration',
+  'maxOpenDuration',
+  'halfOpenCalls',
+  'probeLease',
+  'classify',
+  'restore',
+  'captureStack',
+  'clock',
+  'random',
+  'name',
+  'onEvent',
+] as const;
+
+export interface CircuitBreakerOptions {
+  /** When to open. Default: half of the calls of the last 10 seconds failed, and there were at least 20. */
+  trip?: TripRule | undefined;
+  /**
+   * How long the circuit stays open: milliseconds, or a backoff over the openings in a row, 1 for the first since it
+   * was last closed. A backoff that says stop means `maxOpenDuration`. Default 5_000.
+   */
+  openDuration?: Milliseconds | Backoff | undefined;
+  /**
+   * The most that a backoff, or the `retryAfter` of the failure that opens the circuit, can make of it. That hint
+   * counts where it is longer than `openDuration`. Default 300_000.
+   */
+  maxOpenDuration?: Milliseconds | undefined;
+  /** Probes that may run at once when half open, and must all succeed for the circuit to close: 1 or more. Default 1. */
+  halfOpenCalls?: number | undefined;
+  /** A probe that takes this long has failed; what it gives later changes nothing. 0 or more. Default 30_000. */
+  probeLease?: Milliseconds | undefined;
+  /** What is a failure. Default: an error is, unless it is an `AbortError` or a `RejectedError`; these are ignored. */
+  classify?: Classify | undefined;
+  /** Goes on where a circuit was left: what its `snapshot()` gave. */
+  restore?: CircuitSnapshot | undefined;
+  /** Gives each rejection a stack, not only the first of a period. Costs ten times the rejection. Default false. */
+  captureStack?: boolean | undefined;
+  clock?: Clock | undefined;
+  /** Chance, for a backoff with jitter. */
+  random?: Random | undefined;
+  /** Carried by events and errors. Default 'circuitBreaker'. */
+  name?: string | undefined;
+  onEvent?: Listener<CircuitBreakerEvent> | undefined;
+}
+
+export type CircuitBreakerState = 'closed' | 'open' | 'half-open' | 'isolated';
+
+export type CircuitBreakerEvent =
+  /** `duration` is the whole of the time to stay open, `cause` the last failure. */
+  | { readonly type: 'open'; readonly name: string; readonly duration: Milliseconds; readonly cause: unknown }
+  | { readonly type: 'half-open' | 'closed' | 'isolated'; readonly name: string }
+  /** A call was turned away. `retryAfter` is known of an open circuit alone. */
+  | {
+      readonly type: 'rejected';
+      readonly name: string;
+      readonly state: CircuitBreakerState;
+      readonly retryAfter: Milliseconds | undefined;
+    };
+
+/** Keeps a circuit isolated until it is released; releasing it twice is releasing it once. */
+export interface Isolation extends Disposable {
+  release(): void;
+}
+
+export interface CircuitBreaker extends Policy {
+  /** As of now: a circuit whose time is up is half open. Reading it takes no probe's place. */
+  readonly state: CircuitBreakerState;
+  /** Whether it could be made anew without a difference: closed, and nothing counted. */
+  readonly idle: boolean;
+  /** Turns all calls away until every isolation is released. Then the circuit is as it was, with its probes anew. */
+  isolate(): Isolation;
+  /** Opens the circuit as a failure would; nothing if it is open. While isolated: what it returns to. */
+  open(): void;
+  /** Closes the circuit and forgets what it has counted. While isolated: what it returns to. */
+  close(): void;
+  /** What `restore` takes: ages, fit for JSON. Isolation, probes under way and the last failure are not part of it. */
+  snapshot(): CircuitSnapshot;
+}
+
+/**
+ * Runs the task while it makes sense to: once too many calls have failed, the circuit opens, and calls are turned away
+ * without running for a while. Then a few are let through as probes, and their success closes the circuit again.
+ *
+ * @example
+ * const breaker = circuitBreaker({ trip: failureRatio({ ratio: 0.5, window: { duration: 10_000 }, minCalls: 20 }) });
+ * const user = await breaker.execute(({ signal }) => fetch('https://example.com/user', { signal }));
+ *
+ * @throws {CircuitOpenError} from `execute`, while the circuit is open or isolated, or all its probes are out
+ * @throws {TypeError | RangeError} for an option that is unknown or out of range
+ */
+export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
+  known('circuitBreaker', options, optionNames);
+  const {
+    trip = failureRatio(),
+    openDuration = 5_000,
+    maxOpenDuration = 300_000,
+    halfOpenCalls = 1,
+    probeLease = 30_000,
+  } = options;
+  const { classify = classifyGuarded, restore, captureStack = false } = options;
+  const { clock = systemClock, random = systemRandom, name = 'circuitBreaker', onEvent } = options;
+  if (typeof openDuration !== 'function') duration('circuitBreaker: openDuration', openDuration);
+  duration('circuitBreaker: maxOpenDuration', maxOpenDuration);
+  duration('circuitBreaker: probeLease', probeLease);
+  // Finite, for all of them must have succeeded some day.
+  numberBetween(
+    'circuitBreaker: halfOpenCalls',
+    positiveInteger('circuitBreaker: halfOpenCalls', halfOpenCalls),
+    1,
+    2 ** 31,
+  );
+  optionalFunction('circuitBreaker: trip', trip);
+  optionalFunction('circuitBreaker: classify', classify);
+  optionalFunction('circuitBreaker: onEvent', onEvent);
+
+  const circuit = new Circuit({ trip, openDuration, maxOpenDuration, halfOpenCalls, probeLease, random }, changed);
+  if (restore !== undefined) circuit.restore(checked(restore), clock.now());
+  const timed = circuit.slowerThan !== undefined;
+  const plain = classify === classifyGuarded;
+  /** The state that has last turned a call away, and what it says to those. */
+  let told: CircuitState | undefined;
+  let message = '';
+
+  return guard<Ticket, Omit<CircuitBreaker, keyof Policy>>(
+    {
+      name,
+      clock,
+      enter() {
+        const { state } = circuit;
+        if (state.type === 'closed' && !timed) return state;
+        const now = clock.now();
+        return circuit.admit(now) ?? turnAway(circuit.state, now);
+      },
+      leave(ticket, outcome, context) {
+        const inForce = ticket === circuit.state;
+        const now = inForce ? clock.coarse() : clock.now();
+        // Before it is judged: a probe's slot is free also where `classify` throws.
+        if (!inForce && !circuit.giveBack(ticket, now)) return;
+        // Nearly all calls end here, and it is a third of their cost not to ask.
+        if (plain && outcome.ok) return circuit.record(ticket, false, undefined, now);
+        const verdict = verdictOf(classify, outcome, context);
+        if (verdict !== 'ignore')
+          circuit.record(ticket, verdict === 'failure', outcome.ok ? outcome.value : outcome.error, now);
+      },
+    },
+    {
+      get state() {
+        return circuit.at(clock.now()).type;
+      },
+      get idle() {
+        const saved = circuit.snapshot(clock.now());
+        return circuit.state.type === 'closed' && saved.state === 'closed' && saved.memory === undefined;
+      },
+      isolate() {
+        const release = circuit.isolate(clock.now());
+        return { release, [Symbol.dispose]: release };
+      },
+      open: () => circuit.open(clock.now()),
+      close: () => circuit.close(),
+      snapshot: () => circuit.snapshot(clock.now()),
+    },
+  );
+
+  function changed(state: CircuitState): void {
+    if (onEvent === undefined) return;
+    if (state.type === 'open') emit(onEvent, { type: 'open', name, duration: state.duration, cause: state.failure });
+    else emit(onEvent, { type: state.type, name });
+  }
+
+  function turnAway(state: CircuitState, now: Milliseconds): CircuitOpenError {
+    const first = state !== told;
+    if (first) {
+      told = state;
+      message = `${name}: the circuit is ${state.type}`;
+    }
+    const retryAfter = state.type === 'open' ? state.until - now : undefined;
+    const cause = state.type === 'open' ? state.failure : state.type === 'half-open' ? state.after.failure : undefined;
+    if (onEvent) emit(onEvent, { type: 'rejected', name, state: state.type, retryAfter });
+    return new CircuitOpenError({ name, message, retryAfter, cause, captureStack: captureStack || first });
+  }
+}
+
+function checked(restore: CircuitSnapshot): CircuitSnapshot {
+  const label = 'circuitBreaker: restore.';
+  if (oneOf(`${label}state`, restore?.state, ['closed', 'open', 'half-open']) !== 'closed') {
+    const {
+      openings,
+      own,
+      duration: whole,
+      remaining,
+      successes,
+    } = restore as Exclude<CircuitSnapshot, { state: 'closed' }>;
+    wholeNumber(`${label}openings`, openings);
+    duration(`${label}own`, own ?? Infinity);
+    duration(`${label}duration`, whole ?? Infinity);
+    duration(`${label}remaining`, remaining ?? Infinity);
+    wholeNumber(`${label}successes`, successes);
+  }
+  return restore;
+}
