@@ -5,8 +5,8 @@ import { heldInUse, isHeld } from './held.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallOptions, Context, Policy, Task } from './policy.ts';
 import { adopted, failed, isThenable, type Layer, type Plan, Run, succeeded } from './run.ts';
-import { nobody, Origin, type Owner, Scope, unwound, WatchedScope } from './scope.ts';
-import { unqueue } from './timers.ts';
+import { nobody, Origin, type Owner, PlainScope, Scope, unwound } from './scope.ts';
+import { type Expiring, unqueue } from './timers.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */
 interface Kept {
@@ -40,8 +40,9 @@ export class Frame implements Plan {
   private readonly g2: Layer | undefined;
   private readonly g3: Layer | undefined;
   private readonly further: readonly Layer[];
-  private readonly watcher: Layer | undefined;
-  private readonly watcherPlace: number;
+  readonly watcher: Layer | undefined;
+  /** Of the scope that a call is in which goes its fast way. */
+  readonly scopePosition: number;
   /** Slots up to and with the guard that watches: they are outside its scope. */
   private readonly outside: number;
   readonly recovers: boolean;
@@ -54,7 +55,7 @@ export class Frame implements Plan {
   private s2: unknown = undefined;
   private s3: unknown = undefined;
   private kept: Kept | undefined = undefined;
-  private shared = new Scope(nobody, -1, 1, undefined);
+  private shared: Scope = new PlainScope(nobody, -1, 1, undefined);
 
   constructor(layers: readonly Layer[], around: Policy<unknown> | undefined, inner: Frame | undefined) {
     this.layers = layers;
@@ -67,8 +68,9 @@ export class Frame implements Plan {
     this.further = slots.slice(4);
     const scoping = layers.filter((layer) => layer.watch !== undefined || layer.within !== undefined);
     this.watcher = scoping[0];
-    this.watcherPlace = layers.findIndex((layer) => layer === this.watcher);
-    this.outside = this.places.filter((i) => i <= this.watcherPlace).length;
+    const watcherPlace = layers.findIndex((layer) => layer === this.watcher);
+    this.scopePosition = watcherPlace < 0 ? -1 : 2 * watcherPlace;
+    this.outside = this.places.filter((i) => i <= watcherPlace).length;
     this.recovers = layers.some((layer) => layer.recover !== undefined);
     this.valued = layers.some((layer) => layer.values === true);
     this.holds = layers.some((layer) => layer.holds === true);
@@ -115,32 +117,32 @@ export class Frame implements Plan {
     try {
       if (g0 !== undefined) {
         if (g0.enter !== undefined && (p0 = g0.enter(context)) !== this.s0) {
-          if (isOdd(p0)) return this.turn(task, context, [], 0, p0);
+          if (isOdd(p0)) return this.turn(task, undefined, [], 0, p0);
           this.s0 = p0;
         }
         slot = 1;
         if (g1 !== undefined) {
           if (g1.enter !== undefined && (p1 = g1.enter(context)) !== this.s1) {
-            if (isOdd(p1)) return this.turn(task, context, [p0], 1, p1);
+            if (isOdd(p1)) return this.turn(task, undefined, [p0], 1, p1);
             this.s1 = p1;
           }
           slot = 2;
           if (g2 !== undefined) {
             if (g2.enter !== undefined && (p2 = g2.enter(context)) !== this.s2) {
-              if (isOdd(p2)) return this.turn(task, context, [p0, p1], 2, p2);
+              if (isOdd(p2)) return this.turn(task, undefined, [p0, p1], 2, p2);
               this.s2 = p2;
             }
             slot = 3;
             if (g3 !== undefined) {
               if (g3.enter !== undefined && (p3 = g3.enter(context)) !== this.s3) {
-                if (isOdd(p3)) return this.turn(task, context, [p0, p1, p2], 3, p3);
+                if (isOdd(p3)) return this.turn(task, undefined, [p0, p1, p2], 3, p3);
                 this.s3 = p3;
               }
               slot = 4;
               for (const layer of this.further) {
                 const permit = layer.enter?.(context);
                 more ??= [];
-                if (isOdd(permit)) return this.turn(task, context, [p0, p1, p2, p3, ...more], slot, permit);
+                if (isOdd(permit)) return this.turn(task, undefined, [p0, p1, p2, p3, ...more], slot, permit);
                 more.push(permit);
                 slot++;
               }
@@ -152,18 +154,18 @@ export class Frame implements Plan {
       if (this.form === 'pass') return pass(result);
       if (!isThenable(result)) {
         if (this.valued || isBusy(context, result))
-          return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(result));
+          return this.resume(task, undefined, [p0, p1, p2, p3, ...(more ?? [])], succeeded(result));
         this.leave(p0, p1, p2, p3, more, succeeded(result), context);
         return Promise.resolve(result);
       }
     } catch (error) {
-      return this.fall(task, context, [p0, p1, p2, p3, ...(more ?? [])], slot, error);
+      return this.fall(task, undefined, [p0, p1, p2, p3, ...(more ?? [])], slot, error);
     }
     const promise = adopted(result);
     if (more !== undefined || this.valued || heldInUse())
       return this.listen(promise, task, context, p0, p1, p2, p3, more);
     const kept = this.keep(p0, p1, p2, p3);
-    return promise.then(kept.ok, this.recovers ? this.failure(task, context, p0, p1, p2, p3) : kept.bad);
+    return promise.then(kept.ok, this.recovers ? this.failure(task, p0, p1, p2, p3) : kept.bad);
   }
 
   /**
@@ -171,7 +173,7 @@ export class Frame implements Plan {
    * it (reads its signal, hands it to another policy), and later calls share the next.
    */
   private plainContext(): Scope {
-    if (this.shared.life !== undefined) this.shared = new Scope(nobody, -1, 1, undefined);
+    if (this.shared.life !== undefined) this.shared = new PlainScope(nobody, -1, 1, undefined);
     return this.shared;
   }
 
@@ -192,13 +194,13 @@ export class Frame implements Plan {
     return promise.then(
       (value) => {
         if (this.valued || isBusy(context, value))
-          return this.resume(task, context, [p0, p1, p2, p3], more, succeeded(value));
+          return this.resume(task, undefined, [p0, p1, p2, p3, ...(more ?? [])], succeeded(value));
         this.leave(p0, p1, p2, p3, more, succeeded(value), context);
         return value;
       },
       (error) => {
         if (this.recovers || isBusy(context, undefined))
-          return this.resume(task, context, [p0, p1, p2, p3], more, failed(error));
+          return this.resume(task, undefined, [p0, p1, p2, p3, ...(more ?? [])], failed(error));
         this.leave(p0, p1, p2, p3, more, failed(error), context);
         throw error;
       },
@@ -207,13 +209,12 @@ export class Frame implements Plan {
 
   private failure(
     task: Task<unknown>,
-    context: Scope,
     p0: unknown,
     p1: unknown,
     p2: unknown,
     p3: unknown,
   ): (error: unknown) => Promise<unknown> {
-    return (error: unknown): Promise<unknown> => this.resume(task, context, [p0, p1, p2, p3], undefined, failed(error));
+    return (error: unknown): Promise<unknown> => this.resume(task, undefined, [p0, p1, p2, p3], failed(error));
   }
 
   /** The handlers for these permits: those of last time, if the permits are. */
@@ -230,7 +231,7 @@ export class Frame implements Plan {
       p2,
       p3,
       ok: (value) => {
-        if (isHeld(value)) return this.resume(nothing, undefined, [p0, p1, p2, p3], undefined, succeeded(value));
+        if (isHeld(value)) return this.resume(nothing, undefined, [p0, p1, p2, p3], succeeded(value));
         this.leave(p0, p1, p2, p3, undefined, succeeded(value), nobody);
         return value;
       },
@@ -296,35 +297,43 @@ export class Frame implements Plan {
   private race(task: Task<unknown>): Promise<unknown> {
     if (typeof task !== 'function') return refuse(task);
     const { g0, g1, g2, g3, outside } = this;
-    const racer = new Racer(this, task, this.watcherPlace < 0 ? -1 : 2 * this.watcherPlace, this.watcher);
+    const racer = new Racer(this, task);
     let slot = 0;
     let result: unknown;
     try {
       if (g0 !== undefined) {
         const context = outside > 0 ? nobody : racer;
         if (g0.enter !== undefined && (racer.p0 = g0.enter(context)) !== this.s0) {
-          if (isOdd(racer.p0)) return this.turn(task, context, [], 0, racer.p0);
+          if (isOdd(racer.p0)) return this.turn(task, context === racer ? racer : undefined, [], 0, racer.p0);
           this.s0 = racer.p0;
         }
         slot = 1;
         if (g1 !== undefined) {
           const context = outside > 1 ? nobody : racer;
           if (g1.enter !== undefined && (racer.p1 = g1.enter(context)) !== this.s1) {
-            if (isOdd(racer.p1)) return this.turn(task, context, [racer.p0], 1, racer.p1);
+            if (isOdd(racer.p1)) return this.turn(task, context === racer ? racer : undefined, [racer.p0], 1, racer.p1);
             this.s1 = racer.p1;
           }
           slot = 2;
           if (g2 !== undefined) {
             const context = outside > 2 ? nobody : racer;
             if (g2.enter !== undefined && (racer.p2 = g2.enter(context)) !== this.s2) {
-              if (isOdd(racer.p2)) return this.turn(task, context, [racer.p0, racer.p1], 2, racer.p2);
+              if (isOdd(racer.p2))
+                return this.turn(task, context === racer ? racer : undefined, [racer.p0, racer.p1], 2, racer.p2);
               this.s2 = racer.p2;
             }
             slot = 3;
             if (g3 !== undefined) {
               const context = outside > 3 ? nobody : racer;
               if (g3.enter !== undefined && (racer.p3 = g3.enter(context)) !== this.s3) {
-                if (isOdd(racer.p3)) return this.turn(task, context, [racer.p0, racer.p1, racer.p2], 3, racer.p3);
+                if (isOdd(racer.p3))
+                  return this.turn(
+                    task,
+                    context === racer ? racer : undefined,
+                    [racer.p0, racer.p1, racer.p2],
+                    3,
+                    racer.p3,
+                  );
                 this.s3 = racer.p3;
               }
               slot = 4;
@@ -332,7 +341,7 @@ export class Frame implements Plan {
                 const permit = layer.enter?.(slot < outside ? nobody : racer);
                 racer.more ??= [];
                 if (isOdd(permit))
-                  return this.turn(task, slot < outside ? nobody : racer, racer.permits(), slot, permit);
+                  return this.turn(task, slot < outside ? undefined : racer, racer.permits(), slot, permit);
                 racer.more.push(permit);
                 slot++;
               }
@@ -342,14 +351,13 @@ export class Frame implements Plan {
       }
       result = task(racer);
       if (!isThenable(result)) {
-        if (this.valued || isBusy(racer, result))
-          return this.resume(task, racer, racer.permits(), undefined, succeeded(result));
+        if (this.valued || isBusy(racer, result)) return this.resume(task, racer, racer.permits(), succeeded(result));
         this.leaveRacer(racer, succeeded(result));
         return Promise.resolve(result);
       }
     } catch (error) {
       const inside = slot > outside || slot === this.places.length;
-      return this.fall(task, inside ? racer : nobody, racer.permits(), slot, error);
+      return this.fall(task, inside ? racer : undefined, racer.permits(), slot, error);
     }
     return this.watcher === undefined
       ? this.listenAlone(adopted(result), racer)
@@ -399,52 +407,46 @@ export class Frame implements Plan {
   /** A guard waits, or turns the call away: `permit` is a promise or a rejection. */
   private turn(
     task: Task<unknown>,
-    context: Context,
+    racer: Racer | undefined,
     permits: unknown[],
     slot: number,
     permit: unknown,
   ): Promise<unknown> {
-    if (!isThenable(permit)) return this.fall(task, context, permits, slot, permit);
+    if (!isThenable(permit)) return this.fall(task, racer, permits, slot, permit);
     const place = this.places[slot] as number;
-    return launch((settle) => {
-      const run = new Run(this, task, nobody, settle, this.byPlace(permits), place);
-      run.takeOver(this.ownScope(context)).waitToEnter(place, permit);
-    });
+    return this.takeOver(task, racer, permits, place, (run) => run.waitToEnter(place, permit));
   }
 
   /** A guard has turned the call away, or, behind the last slot, the task has thrown. */
   private fall(
     task: Task<unknown>,
-    context: Context,
+    racer: Racer | undefined,
     permits: unknown[],
     slot: number,
     error: unknown,
   ): Promise<unknown> {
     if (slot === 0 && !this.recovers && this.places.length > 0) return rejectSoon(error);
     const place = this.places[slot] ?? this.layers.length;
-    return launch((settle) => {
-      const run = new Run(this, task, nobody, settle, this.byPlace(permits), place);
-      run.takeOver(this.ownScope(context)).unwind(place - 1, failed(error));
-    });
+    return this.takeOver(task, racer, permits, place, (run) => run.unwind(place - 1, failed(error)));
   }
 
   /** The task has settled, and a recovery is to be asked, or something outlasts the call. */
-  resume(
-    task: Task<unknown>,
-    scope: Scope | undefined,
-    permits: unknown[],
-    more: unknown[] | undefined,
-    outcome: Outcome,
-  ): Promise<unknown> {
-    return launch((settle) => {
-      const all = this.byPlace(more === undefined ? permits : [...permits, ...more]);
-      new Run(this, task, nobody, settle, all, this.layers.length).takeOver(this.ownScope(scope)).conclude(outcome);
-    });
+  resume(task: Task<unknown>, racer: Racer | undefined, permits: unknown[], outcome: Outcome): Promise<unknown> {
+    return this.takeOver(task, racer, permits, this.layers.length, (run) => run.conclude(outcome));
   }
 
-  /** The scope that was this call's alone, if it had one. */
-  private ownScope(context: Context | undefined): Scope | undefined {
-    return context instanceof Racer ? context : undefined;
+  private takeOver(
+    task: Task<unknown>,
+    racer: Racer | undefined,
+    permits: unknown[],
+    place: number,
+    goOn: (run: Run) => void,
+  ): Promise<unknown> {
+    return launch((settle) => {
+      const run = new Run(this, task, nobody, settle, this.byPlace(permits), place);
+      if (racer !== undefined) run.takeOver(racer);
+      goOn(run);
+    });
   }
 
   byPlace(permits: readonly unknown[]): unknown[] {
@@ -485,23 +487,42 @@ export class Frame implements Plan {
 }
 
 /** A call that goes its fast way under a guard that watches: its context, its node in a timeout queue, its permits. */
-class Racer extends WatchedScope {
+class Racer extends Scope implements Expiring {
   private readonly frame: Frame;
-  private readonly task: Task<unknown>;
+  /** The task; or what the call has become, if it left its fast way. */
+  private work: Task<unknown> | Run;
   p0: unknown = undefined;
   p1: unknown = undefined;
   p2: unknown = undefined;
   p3: unknown = undefined;
   more: unknown[] | undefined = undefined;
+  previous: Expiring['previous'] = undefined;
+  override next: Expiring['next'] = undefined;
+  override batch: Expiring['batch'] = undefined;
+  expire: Expiring['expire'] = undefined;
   resolve: ((value: unknown) => void) | undefined = undefined;
   reject: ((error: unknown) => void) | undefined = undefined;
-  /** What the call has become, if it left its fast way. */
-  private run: Run | undefined = undefined;
 
-  constructor(frame: Frame, task: Task<unknown>, position: number, guard: Layer | undefined) {
-    super(nobody, position, 1, undefined, guard);
+  constructor(frame: Frame, task: Task<unknown>) {
+    super(undefined);
     this.frame = frame;
-    this.task = task;
+    this.work = task;
+  }
+
+  get outer(): Scope | Origin {
+    return this.work instanceof Run ? this.work : nobody;
+  }
+
+  get position(): number {
+    return this.frame.scopePosition;
+  }
+
+  get attempt(): number {
+    return 1;
+  }
+
+  get guard(): Layer | undefined {
+    return this.frame.watcher;
   }
 
   permits(): unknown[] {
@@ -529,7 +550,8 @@ class Racer extends WatchedScope {
   /** The task gave a value in time. */
   fulfilled(value: unknown): void {
     const { frame } = this;
-    if (this.run !== undefined || frame.valued || this.life !== undefined || isHeld(value)) return this.settled(succeeded(value));
+    if (this.owner !== undefined || frame.valued || this.life !== undefined || isHeld(value))
+      return this.settled(succeeded(value));
     this.owner = unwound;
     if (this.next !== undefined) unqueue(this);
     frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, { ok: true, value }, this);
@@ -542,19 +564,20 @@ class Racer extends WatchedScope {
 
   private concluded(outcome: Outcome): unknown {
     const { frame } = this;
-    if (frame.asks(this, outcome)) return frame.resume(this.task, this, this.permits(), undefined, outcome);
+    if (frame.asks(this, outcome)) return frame.resume(this.work as Task<unknown>, this, this.permits(), outcome);
     frame.leaveRacer(this, outcome);
     if (!outcome.ok) throw outcome.error;
     return outcome.value;
   }
 
   private settled(outcome: Outcome): void {
-    if (this.run !== undefined || this.frame.asks(this, outcome)) {
+    const { owner, frame } = this;
+    if (owner !== undefined || frame.asks(this, outcome)) {
       const run = this.becomeRun();
       run.arrive(run.first, outcome);
       return;
     }
-    this.frame.leaveRacer(this, outcome);
+    frame.leaveRacer(this, outcome);
     if (outcome.ok) this.resolve?.(outcome.value);
     else this.reject?.(outcome.error);
   }
@@ -565,21 +588,28 @@ class Racer extends WatchedScope {
   }
 
   private becomeRun(): Run {
-    if (this.run === undefined) {
-      const { frame } = this;
-      const settle = (outcome: Outcome): void =>
-        outcome.ok ? this.resolve?.(outcome.value) : this.reject?.(outcome.error);
-      this.run = new Run(frame, this.task, nobody, settle, frame.byPlace(this.permits()), frame.layers.length);
-      this.run.takeOverPending(this);
-    }
-    return this.run;
+    const { frame, work } = this;
+    if (work instanceof Run) return work;
+    const settle = (outcome: Outcome): void =>
+      outcome.ok ? this.resolve?.(outcome.value) : this.reject?.(outcome.error);
+    const run = new Run(frame, work, nobody, settle, frame.byPlace(this.permits()), frame.layers.length);
+    run.takeOver(this).waitOn();
+    return run;
+  }
+
+  override belongTo(run: Run): void {
+    super.belongTo(run);
+    this.work = run;
   }
 }
 
 const nothing = (): void => {};
 
 /** What settles the promise made last. An executor of its own would cost each call a closure and what that captures. */
-const captured: { resolve: (value: unknown) => void; reject: (error: unknown) => void } = { resolve: nothing, reject: nothing };
+const captured: { resolve: (value: unknown) => void; reject: (error: unknown) => void } = {
+  resolve: nothing,
+  reject: nothing,
+};
 
 function capture(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
   captured.resolve = resolve;

@@ -8,7 +8,7 @@ export interface WaitingLineOptions<Permit> {
   clock: Clock;
   /** How long anybody waits at most; `Infinity` costs nothing. */
   maxWait: Milliseconds;
-  /** How long a waiter waits to gain a step of priority; `Infinity` for never. */
+  /** How long a waiter waits to gain a step of priority: `Infinity` for never, 0 makes all of them equal. */
   ageing: Milliseconds;
   /** Takes what is waited for, if there is enough of it: asked for whoever is first, until it gives nothing. */
   take(cost: number): Permit | undefined;
@@ -87,14 +87,14 @@ export class WaitingLine<Permit> {
    * when the call is stopped. Who has no time to wait at all does not.
    */
   join(context: Context): Promise<Permit | RejectedError> | RejectedError {
-    const { clock, maxWait, expired } = this.#options;
+    const { clock, maxWait, ageing, expired } = this.#options;
     const deadline = unenforced(context);
     // A coarse time is good enough for ageing, but would let waits end early.
     const arrived = maxWait === Infinity && deadline === Infinity ? clock.coarse() : clock.now();
     const left = deadline - arrived;
     if (Math.min(left, maxWait) <= 0) return expired();
     return new Promise((settle) => {
-      const rank = this.#rank(context.priority);
+      const rank = this.#rank(ageing === 0 ? 0 : context.priority);
       const waiter = new Waiter(rank, context.cost, arrived, settle);
       if (rank.last === undefined) rank.first = waiter;
       else rank.last.behind = waiter;

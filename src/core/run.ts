@@ -8,7 +8,7 @@ import { isHeld } from './held.ts';
 import type { Answer, Guard, Recovery } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Milliseconds, Task } from './policy.ts';
-import { type Origin, type Owner, Scope, WatchedScope } from './scope.ts';
+import { type Origin, type Owner, PlainScope, Scope, WatchedScope } from './scope.ts';
 
 /** What stands at one place of a frame: a guard, a recovery, or both in one. */
 export type Layer = Guard<unknown> & Partial<Recovery<unknown>>;
@@ -54,9 +54,9 @@ export function adopted(promise: PromiseLike<unknown>): Promise<unknown> {
  * Only one thing is waited for at a time (`pending`), and only what is waited for is heard: whatever is stopped or
  * superseded settles late, and changes nothing.
  */
-export class Run extends Scope implements Owner, Follower {
+export class Run extends PlainScope implements Owner, Follower {
   previous: Follower | undefined = undefined;
-  next: Follower | undefined = undefined;
+  override next: Follower | undefined = undefined;
   private readonly plan: Plan;
   private readonly task: Task<unknown>;
   readonly settle: (outcome: Outcome) => void;
@@ -104,19 +104,15 @@ export class Run extends Scope implements Owner, Follower {
     this.windIn(0, this);
   }
 
-  /** Takes over a call that went its fast way up to here, with the scope its task was given. */
-  takeOver(scope: Scope | undefined): this {
-    if (scope !== undefined) {
-      scope.outer = this;
-      scope.owner = this;
-      this.scope = scope;
-    }
+  /** Takes over a call that went its fast way up to here, inside this scope. */
+  takeOver(scope: Scope): this {
+    scope.belongTo(this);
+    this.scope = scope;
     return this;
   }
 
-  /** Takes over a call whose task is pending: `first` is to be told of it. */
-  takeOverPending(scope: Scope): void {
-    this.takeOver(scope);
+  /** The task of a call taken over is pending: `first` is to be told of it. */
+  waitOn(): void {
     this.watched = this.depth;
     this.pending = this.first;
   }
@@ -149,10 +145,10 @@ export class Run extends Scope implements Owner, Follower {
   private goInside(i: number, layer: Layer): void {
     this.depth = i + 1;
     if (layer.watch !== undefined || layer.within !== undefined) {
-      this.scope = new WatchedScope(this.scope, 2 * i, this.scope.attempt, this, layer);
+      this.scope = new WatchedScope(this.scope, 2 * i, this, layer);
     }
     if (layer.recover !== undefined && layer.retries !== false && this.scope.attempt !== 1) {
-      this.scope = new Scope(this.scope, 2 * i + 1, 1, this);
+      this.scope = new PlainScope(this.scope, 2 * i + 1, 1, this);
     }
   }
 
@@ -222,7 +218,7 @@ export class Run extends Scope implements Owner, Follower {
     for (; this.watched < this.depth; this.watched++) {
       const layer = layers[this.watched] as Layer;
       if (layer.watch === undefined) continue;
-      const scope = this.openedAt(this.watched) as WatchedScope;
+      const scope = this.openedAt(this.watched) as Scope;
       try {
         layer.watch(scope, scope.outer as Scope);
       } catch (error) {
@@ -320,7 +316,7 @@ export class Run extends Scope implements Owner, Follower {
     const wake = (): void => {
       if (this.pending !== pending || this.doomed()) return;
       this.pending = this.sleep = undefined;
-      this.windIn(i + 1, new Scope(this.scope, 2 * i + 1, attempt, this));
+      this.windIn(i + 1, new PlainScope(this.scope, 2 * i + 1, attempt, this));
     };
     this.pending = pending;
     this.watch();
@@ -434,9 +430,9 @@ export class Run extends Scope implements Owner, Follower {
   }
 
   /** The scope that the guard of a layer has opened. */
-  private openedAt(i: number): WatchedScope | undefined {
+  private openedAt(i: number): Scope | undefined {
     const scope = this.at(2 * i + 1);
-    return scope.position === 2 * i ? (scope as WatchedScope) : undefined;
+    return scope.position === 2 * i ? scope : undefined;
   }
 
   private closeTo(position: number): void {

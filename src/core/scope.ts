@@ -84,20 +84,24 @@ class Life implements Follower {
 
 /**
  * A stretch of a call that can be ended on its own: the caller's, one inside each guard that watches, one for each
- * further try. It is the context of what runs inside it.
+ * further try. It is the context of what runs inside it; one that a guard watches is also the call which that guard may
+ * end, and the node of a timeout queue.
+ *
+ * Each call makes one, so its fields are few: what follows from others is asked for, and differs by kind of scope.
  */
-export class Scope implements Context {
-  outer: Scope | Origin;
+export abstract class Scope implements Context, Call {
+  abstract readonly outer: Scope | Origin;
   /** Twice the place of the layer that opened it, one more for a try of a recovery; -1 for the caller's own. */
-  readonly position: number;
-  readonly attempt: number;
+  abstract readonly position: number;
+  abstract readonly attempt: number;
+  /** The guard that watches it. */
+  abstract readonly guard: Opener | undefined;
+  declare batch: Batch | undefined;
+  declare next: Expiring['next'];
   owner: Owner | undefined;
   life: Life | undefined = undefined;
 
-  constructor(outer: Scope | Origin, position: number, attempt: number, owner: Owner | undefined) {
-    this.outer = outer;
-    this.position = position;
-    this.attempt = attempt;
+  constructor(owner: Owner | undefined) {
     this.owner = owner;
   }
 
@@ -110,7 +114,11 @@ export class Scope implements Context {
   }
 
   get deadline(): Milliseconds {
-    return this.outer.deadline;
+    const { outer, guard } = this;
+    const within = guard?.within;
+    if (within === undefined || within === Infinity) return outer.deadline;
+    this.batch ??= { due: (guard?.clock ?? systemClock).now() + within, queue: undefined };
+    return Math.min(outer.deadline, dueOf(this.batch));
   }
 
   get signal(): AbortSignal {
@@ -158,33 +166,9 @@ export class Scope implements Context {
     this.owner = unwound;
     if (this.life?.next !== undefined) unfollow(this.life);
   }
-}
 
-/** The scope inside a guard that watches: the call that the guard may end, and the node of a timeout queue. */
-export class WatchedScope extends Scope implements Call, Expiring {
-  previous: Expiring['previous'] = undefined;
-  next: Expiring['next'] = undefined;
-  batch: Batch | undefined = undefined;
-  expire: ((call: Expiring) => void) | undefined = undefined;
-  readonly guard: Opener | undefined;
-
-  constructor(
-    outer: Scope | Origin,
-    position: number,
-    attempt: number,
-    owner: Owner | undefined,
-    guard: Opener | undefined,
-  ) {
-    super(outer, position, attempt, owner);
-    this.guard = guard;
-  }
-
-  override get deadline(): Milliseconds {
-    const { outer, guard } = this;
-    const within = guard?.within;
-    if (within === undefined || within === Infinity) return outer.deadline;
-    this.batch ??= { due: (guard?.clock ?? systemClock).now() + within, queue: undefined };
-    return Math.min(outer.deadline, dueOf(this.batch));
+  belongTo(owner: Owner): void {
+    this.owner = owner;
   }
 
   stop(error: unknown): void {
@@ -200,6 +184,46 @@ export class WatchedScope extends Scope implements Call, Expiring {
   /** The run this scope belongs to; a call that went its fast way makes one now. */
   protected ownedBy(): Owner | undefined {
     return this.owner;
+  }
+}
+
+/** A scope of a caller, or of a try. */
+export class PlainScope extends Scope {
+  outer: Scope | Origin;
+  readonly position: number;
+  readonly attempt: number;
+
+  constructor(outer: Scope | Origin, position: number, attempt: number, owner: Owner | undefined) {
+    super(owner);
+    this.outer = outer;
+    this.position = position;
+    this.attempt = attempt;
+  }
+
+  get guard(): undefined {
+    return undefined;
+  }
+}
+
+/** The scope inside a guard that watches. */
+export class WatchedScope extends Scope implements Expiring {
+  readonly outer: Scope;
+  readonly position: number;
+  readonly guard: Opener;
+  previous: Expiring['previous'] = undefined;
+  override next: Expiring['next'] = undefined;
+  override batch: Batch | undefined = undefined;
+  expire: ((call: Expiring) => void) | undefined = undefined;
+
+  constructor(outer: Scope, position: number, owner: Owner, guard: Opener) {
+    super(owner);
+    this.outer = outer;
+    this.position = position;
+    this.guard = guard;
+  }
+
+  get attempt(): number {
+    return this.outer.attempt;
   }
 
   override close(): void {
@@ -217,7 +241,7 @@ export function follow(context: Context, follower: Follower): void {
 export function unenforced(context: Context): Milliseconds {
   let at: Context = context;
   while (at instanceof Scope) {
-    if (at instanceof WatchedScope && at.guard?.within !== undefined) return Infinity;
+    if (at.guard?.within !== undefined) return Infinity;
     at = at.outer;
   }
   return at instanceof Origin && at.scope !== undefined && at.scope.deadline === at.deadline
