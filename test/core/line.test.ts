@@ -2,16 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 import { RejectedError } from '../../src/core/errors.ts';
 import { WaitingLine } from '../../src/core/line.ts';
-import { nobody, Origin, Scope } from '../../src/core/scope.ts';
+import { guard } from '../../src/core/pipeline.ts';
+import type { CallOptions } from '../../src/core/policy.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 
-interface Given {
-  cost?: number;
-  priority?: number;
-  deadline?: number;
-}
-
-/** A line before a counter of free slots, with a log of what became of whom. */
+/** A line before a counter of free slots, as a guard uses it, with a log of what became of whom. */
 function setUp({ free = 0, maxWait = Infinity, ageing = 1_000 } = {}) {
   const clock = new ManualClock();
   const log: string[] = [];
@@ -27,20 +22,24 @@ function setUp({ free = 0, maxWait = Infinity, ageing = 1_000 } = {}) {
     },
     expired: () => new RejectedError({ name: 'line', message: 'expired' }),
   });
-  const scopeOf = (given: Given): Scope => new Scope(new Origin(given, undefined, undefined), -1, 1, undefined);
-  const join = (name: string, given: Given = {}): Scope => {
-    const scope = scopeOf(given);
-    Promise.resolve(line.join(scope)).then(
-      (given) => log.push(given instanceof Error ? `${name} ${given.message}` : `${name} in`),
-      (reason) => log.push(`${name} ${reason}`),
-    );
-    return scope;
+  const policy = guard({ enter: (context) => line.tryTake(context) ?? line.join(context) });
+  /** Who is let in stays in. The controller stops the call. */
+  const join = (name: string, given?: CallOptions): AbortController => {
+    const controller = new AbortController();
+    const stay = (): Promise<never> => {
+      log.push(`${name} in`);
+      return new Promise(() => {});
+    };
+    policy
+      .execute(stay, { signal: controller.signal, ...given })
+      .catch((error) => log.push(`${name} ${error instanceof Error ? error.message : error}`));
+    return controller;
   };
   const release = (count: number): void => {
     slots.free += count;
     line.admit();
   };
-  return { clock, line, log, slots, join, release, scopeOf };
+  return { clock, line, log, slots, policy, join, release };
 }
 
 test('lets callers in, in the order they came [77]', async () => {
@@ -53,19 +52,20 @@ test('lets callers in, in the order they came [77]', async () => {
   assert.deepEqual(log, ['a in', 'b in', 'c in']);
 });
 
-test('hands what comes free over at once: a newcomer in the next instant finds nothing [77, K11]', () => {
-  const { line, slots, join, release, scopeOf } = setUp();
+test('hands what comes free over at once: a newcomer in the next instant finds nothing [77, K11]', async () => {
+  const { line, log, slots, join, release, clock } = setUp();
   join('a');
   release(1);
   assert.equal(slots.free, 0);
-  assert.equal(line.length, 0);
-  assert.equal(line.tryTake(scopeOf({})), undefined);
+  join('b');
+  assert.equal(line.length, 1);
+  await clock.advance(0);
+  assert.deepEqual(log, ['a in']);
 });
 
 test('does not let a light newcomer overtake a heavy one who waits for enough [85]', async () => {
-  const { line, log, slots, join, release, scopeOf, clock } = setUp({ free: 2 });
+  const { log, slots, join, release, clock } = setUp({ free: 2 });
   join('heavy', { cost: 5 });
-  assert.equal(line.tryTake(scopeOf({ cost: 1 })), undefined);
   join('light', { cost: 1 });
   release(2);
   await clock.advance(0);
@@ -81,7 +81,7 @@ test('lets those behind a heavy one move up when he leaves [78, 85]', async () =
   const heavy = join('heavy', { cost: 5 });
   join('light', { cost: 1 });
   join('lighter', { cost: 1 });
-  heavy.alive().end('gone', false);
+  heavy.abort('gone');
   await clock.advance(0);
   assert.deepEqual(log.sort(), ['heavy gone', 'light in', 'lighter in']);
 });
@@ -103,9 +103,10 @@ test('lets a higher priority go first, equals in the order they came [82]', asyn
 });
 
 test('lets a newcomer of higher priority pass at once where the first in line still lacks something [82]', () => {
-  const { line, slots, join, scopeOf } = setUp({ free: 2 });
+  const { log, slots, join } = setUp({ free: 2 });
   join('heavy', { cost: 5 });
-  assert.deepEqual(line.tryTake(scopeOf({ priority: 1 })), { cost: 1 });
+  join('urgent', { priority: 1 });
+  assert.deepEqual(log, ['urgent in']);
   assert.equal(slots.free, 1);
 });
 
@@ -148,10 +149,9 @@ test('goes strictly by priority if nobody ages, and by arrival alone if all age 
 });
 
 test('stays first come, first served among equals when the clock goes back [77]', async () => {
-  const { line, log, join, release, scopeOf, clock } = setUp({ free: 1 });
+  const { log, join, release, clock } = setUp({ free: 1 });
   join('heavy', { cost: 2 });
   clock.jump(-5_000);
-  assert.equal(line.tryTake(scopeOf({})), undefined);
   join('light');
   release(2);
   await clock.advance(0);
@@ -163,23 +163,35 @@ test('sends away who is stopped, with his reason and at once, and frees his plac
   join('a');
   const b = join('b');
   join('c');
-  b.alive().end('stopped', false);
-  assert.equal(line.length, 2);
+  b.abort('stopped');
   await clock.advance(0);
+  assert.equal(line.length, 2);
   assert.deepEqual(log, ['b stopped']);
   release(2);
   await clock.advance(0);
   assert.deepEqual(log, ['b stopped', 'a in', 'c in']);
 });
 
-test('leaves nothing behind with the caller once he has been let in [79]', async () => {
-  const { log, slots, join, release, clock } = setUp({ maxWait: 100 });
-  const a = join('a');
+test('gives back what was granted in the very instant of a stop [79]', async () => {
+  const { clock, line, slots, release } = setUp({ maxWait: 100 });
+  const given: unknown[] = [];
+  const policy = guard<{ cost: number }>({
+    enter: (context) => line.tryTake(context) ?? line.join(context),
+    leave: ({ cost }, outcome) => {
+      given.push(cost, outcome);
+      slots.free += cost;
+    },
+  });
+  const controller = new AbortController();
+  let ran = false;
+  const call = policy.execute(() => (ran = true), { signal: controller.signal });
   release(1);
-  a.alive().end('too late to leave the line', false);
-  await clock.advance(100);
-  assert.deepEqual(log, ['a in']);
   assert.equal(slots.free, 0);
+  controller.abort('stopped');
+  await assert.rejects(call, (reason) => reason === 'stopped');
+  assert.equal(ran, false);
+  assert.deepEqual(given, [1, { ok: false, error: 'stopped', abandoned: true }]);
+  assert.equal(slots.free, 1);
   assert.equal(clock.pending, 0);
 });
 
@@ -206,16 +218,18 @@ test('lets those behind a heavy one move up when his time is up [79, 85]', async
   await clock.advance(50);
   join('light');
   await clock.advance(50);
-  assert.deepEqual(log, ['heavy expired', 'light in']);
+  assert.deepEqual(log.sort(), ['heavy expired', 'light in']);
 });
 
 test('serves 100,000 waiters with one timer [79, 103]', async () => {
-  const { line, log, join, clock } = setUp({ maxWait: 100 });
-  for (let i = 0; i < 100_000; i++) join(String(i));
+  const { line, policy, clock } = setUp({ maxWait: 100 });
+  let expired = 0;
+  for (let i = 0; i < 100_000; i++) policy.execute(() => {}).catch(() => expired++);
+  assert.equal(line.length, 100_000);
   assert.equal(clock.pending, 1);
   await clock.advance(100);
   assert.equal(line.length, 0);
-  assert.deepEqual(log.slice(-2), ['99998 expired', '99999 expired']);
+  assert.equal(expired, 100_000);
   assert.equal(clock.pending, 0);
 });
 
@@ -242,11 +256,19 @@ test('sends away whose own deadline has come, if that is before maxWait is over'
 });
 
 test('does not let anybody wait who has no time for it', async () => {
-  const { line, clock, scopeOf } = setUp();
-  await clock.advance(50);
-  assert.ok(line.join(scopeOf({ deadline: 50 })) instanceof RejectedError);
-  assert.ok(setUp({ maxWait: 0 }).line.join(nobody) instanceof RejectedError);
-  assert.equal(line.length, 0);
+  for (const [maxWait, deadline] of [
+    [Infinity, 50],
+    [Infinity, 10],
+    [0, Infinity],
+  ] as const) {
+    const { line, log, join, clock } = setUp({ maxWait });
+    await clock.advance(50);
+    join('a', { deadline });
+    assert.equal(line.length, 0);
+    await clock.advance(0);
+    assert.deepEqual(log, ['a expired']);
+    assert.equal(clock.pending, 0);
+  }
 });
 
 test('waits as long as before when the clock goes back, and no longer than from then on', async () => {
