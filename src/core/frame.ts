@@ -48,6 +48,7 @@ export class Frame implements Plan {
   readonly recovers: boolean;
   readonly valued: boolean;
   private readonly holds: boolean;
+  private readonly empty: boolean;
   private readonly form: 'pass' | 'static' | 'own' | 'race' | 'run';
   private readonly around: ((task: Task<unknown>) => Task<unknown>) | undefined;
   private s0: unknown = undefined;
@@ -71,6 +72,7 @@ export class Frame implements Plan {
     const watcherPlace = layers.findIndex((layer) => layer === this.watcher);
     this.scopePosition = watcherPlace < 0 ? -1 : 2 * watcherPlace;
     this.outside = this.places.filter((i) => i <= watcherPlace).length;
+    this.empty = layers.length === 0 && !this.hasAround;
     this.recovers = layers.some((layer) => layer.recover !== undefined);
     this.valued = layers.some((layer) => layer.values === true);
     this.holds = layers.some((layer) => layer.holds === true);
@@ -87,6 +89,7 @@ export class Frame implements Plan {
   }
 
   execute<T>(task: Task<T>, options?: CallOptions | Context): Promise<T> {
+    if (options === undefined && this.empty) return this.passOn(task) as Promise<T>;
     const answer =
       options !== undefined || this.form === 'run'
         ? this.run(task, options)
@@ -102,6 +105,16 @@ export class Frame implements Plan {
   }
 
   // ---- static and pass
+
+  /** The identity: small enough to melt into the caller. */
+  private passOn(task: Task<unknown>): Promise<unknown> {
+    try {
+      const result = task(this.plainContext());
+      return result instanceof Promise && !heldInUse() ? result : pass(result);
+    } catch (error) {
+      return typeof task === 'function' ? rejectSoon(error) : refuse(task);
+    }
+  }
 
   private plain(task: Task<unknown>): Promise<unknown> {
     if (typeof task !== 'function') return refuse(task);
@@ -359,17 +372,12 @@ export class Frame implements Plan {
       const inside = slot > outside || slot === this.places.length;
       return this.fall(task, inside ? racer : undefined, racer.permits(), slot, error);
     }
-    return this.watcher === undefined
-      ? this.listenAlone(adopted(result), racer)
-      : this.listenRacing(adopted(result), racer);
+    const promise = adopted(result);
+    if (this.watcher !== undefined) return this.listenRacing(promise, racer);
+    return promise.then(racer.given.bind(racer), racer.thrown.bind(racer));
   }
 
-  private listenAlone(promise: Promise<unknown>, racer: Racer): Promise<unknown> {
-    return promise.then(
-      (value) => racer.given(value),
-      (error) => racer.thrown(error),
-    );
-  }
+  // Bound functions, not closures: V8 looks the code of a new closure up at its first call, and these have but one.
 
   private listenRacing(task: Promise<unknown>, racer: Racer): Promise<unknown> {
     const promise = new Promise<unknown>(capture);
@@ -380,15 +388,8 @@ export class Frame implements Plan {
     } catch (error) {
       reportError(error);
     }
-    this.listenTo(task, racer);
+    task.then(racer.fulfilled.bind(racer), racer.rejected.bind(racer));
     return promise;
-  }
-
-  private listenTo(task: Promise<unknown>, racer: Racer): void {
-    task.then(
-      (value) => racer.fulfilled(value),
-      (error) => racer.rejected(error),
-    );
   }
 
   /** Unwinds a call that stayed on its fast way. */
