@@ -31,6 +31,19 @@ function loopOf({ name, call, rejects = false }: Case): Loop {
 
 /** The time of one call of each case, in nanoseconds, by name. */
 export async function measure(cases: readonly Case[], rounds: number): Promise<Map<string, number>> {
+  // A crowd leaves a heap behind that slows whatever comes next, so crowds have rounds of their own.
+  const single = await interleaved(
+    cases.filter(({ each }) => each === undefined),
+    rounds,
+  );
+  const crowded = await interleaved(
+    cases.filter(({ each }) => each !== undefined),
+    rounds,
+  );
+  return new Map([...single, ...crowded]);
+}
+
+async function interleaved(cases: readonly Case[], rounds: number): Promise<[string, number][]> {
   const runs = cases.map((one) => ({ one, loop: loopOf(one), count: 1, samples: [] as number[] }));
   // Twice, as the first sees the code of all cases while it still knows only some of them.
   for (const until of [warmUp, warmUp]) {
@@ -42,9 +55,11 @@ export async function measure(cases: readonly Case[], rounds: number): Promise<M
     }
   }
   for (let round = 0; round < rounds; round++) {
-    for (const run of runs) run.samples.push((await timed(run.loop, run.count)) / run.count / (run.one.each ?? 1));
+    // In another order each time: what one leaves to the garbage collector slows the next.
+    const order = runs.map((run) => ({ run, key: Math.random() })).sort((a, b) => a.key - b.key);
+    for (const { run } of order) run.samples.push((await timed(run.loop, run.count)) / run.count / (run.one.each ?? 1));
   }
-  return new Map(runs.map(({ one, samples }) => [one.name, lowerDecile(samples) * 1e6]));
+  return runs.map(({ one, samples }) => [one.name, lowerDecile(samples) * 1e6]);
 }
 
 async function timed(loop: Loop, count: number): Promise<number> {

@@ -8,12 +8,11 @@ export interface Figure {
 
 /** Prints rows with their columns one below the other: words to the left, numbers to the right. */
 export function printTable(header: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const column = (index: number): string[] => rows.map((row) => row[index] ?? '');
+  const widths = header.map((title, i) => Math.max(title.length, ...column(i).map((cell) => cell.length)));
+  const numbers = header.map((_, i) => column(i).every((cell) => /^[-\d.]*x?$/.test(cell)));
   for (const row of [header, ...rows]) {
-    const cells = row.map((cell, column) => {
-      const width = widths[column] as number;
-      return /^[\d.,-]+x?$/.test(rows[0]?.[column] ?? '') ? cell.padStart(width) : cell.padEnd(width);
-    });
+    const cells = row.map((cell, i) => (numbers[i] ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0)));
     console.log(cells.join('  ').trimEnd());
   }
 }
