@@ -9,6 +9,7 @@ import {
   numberBetween,
   oneOf,
   optionalFunction,
+  optionalObject,
   positiveInteger,
   wholeNumber,
 } from '../core/options.ts';
@@ -86,7 +87,16 @@ interface Permit {
  * @throws {RangeError | TypeError} for options out of range, or unknown
  */
 export function bulkhead(options: BulkheadOptions): Bulkhead {
-  known('bulkhead', options, [
+  const {
+    maxConcurrent,
+    maxQueued = 0,
+    maxWait = Infinity,
+    releaseOn = 'settle',
+    ageing = 1_000,
+    clock = systemClock,
+    name = 'bulkhead',
+    onEvent,
+  } = known('bulkhead', options, [
     'maxConcurrent',
     'maxQueued',
     'maxWait',
@@ -96,18 +106,16 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     'name',
     'onEvent',
   ]);
-  const { clock = systemClock, name = 'bulkhead' } = options;
-  const maxQueued = wholeNumber('bulkhead: maxQueued', options.maxQueued ?? 0);
-  const releaseOn = oneOf('bulkhead: releaseOn', options.releaseOn ?? 'settle', ['settle', 'abandon']);
-  const onEvent = optionalFunction('bulkhead: onEvent', options.onEvent);
-  const slots = new Semaphore(positiveInteger('bulkhead: maxConcurrent', options.maxConcurrent));
-  const line = new WaitingLine<Permit>({
-    clock,
-    maxWait: duration('bulkhead: maxWait', options.maxWait ?? Infinity),
-    ageing: duration('bulkhead: ageing', options.ageing ?? 1_000),
-    take,
-    expired: () => rejected('expired'),
-  });
+  positiveInteger('bulkhead: maxConcurrent', maxConcurrent);
+  wholeNumber('bulkhead: maxQueued', maxQueued);
+  duration('bulkhead: maxWait', maxWait);
+  oneOf('bulkhead: releaseOn', releaseOn, ['settle', 'abandon']);
+  duration('bulkhead: ageing', ageing);
+  optionalObject('bulkhead: clock', clock, ['now', 'coarse', 'schedule']);
+  optionalFunction('bulkhead: onEvent', onEvent);
+
+  const slots = new Semaphore(maxConcurrent);
+  const line = new WaitingLine<Permit>({ clock, maxWait, ageing, take, expired: () => rejected('expired') });
   const full = { name, message: `${name}: all slots are taken, and the line is full` };
   const expired = { name, message: `${name}: no slot came free in time` };
   const closed = { name, message: `${name}: closed` };
@@ -145,8 +153,8 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       get queued() {
         return line.length;
       },
-      resize(maxConcurrent) {
-        slots.resize(positiveInteger('bulkhead: maxConcurrent', maxConcurrent));
+      resize(limit) {
+        slots.resize(positiveInteger('bulkhead: maxConcurrent', limit));
         line.admit();
       },
       close() {

@@ -2,7 +2,7 @@ import { soon } from '../core/abort.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import { duration, known, oneOf, optionalFunction } from '../core/options.ts';
+import { duration, known, oneOf, optionalFunction, optionalObject } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
@@ -49,13 +49,20 @@ export type TimeoutEvent =
  * @throws {RangeError | TypeError} for options out of range, or unknown
  */
 export function timeout(options: TimeoutOptions): Policy {
-  known('timeout', options, ['duration', 'mode', 'onLate', 'clock', 'name', 'onEvent']);
+  const {
+    duration: within = Infinity,
+    mode = 'aggressive',
+    onLate,
+    clock = systemClock,
+    name = 'timeout',
+    onEvent,
+  } = known('timeout', options, ['duration', 'mode', 'onLate', 'clock', 'name', 'onEvent']);
   if (!('duration' in options)) throw new TypeError('timeout: duration must be given, undefined for none');
-  const { clock = systemClock, name = 'timeout' } = options;
-  const within = duration('timeout: duration', options.duration ?? Infinity);
-  const mode = oneOf('timeout: mode', options.mode ?? 'aggressive', ['aggressive', 'cooperative']);
-  const onLate = optionalFunction('timeout: onLate', options.onLate);
-  const onEvent = optionalFunction('timeout: onEvent', options.onEvent);
+  duration('timeout: duration', within);
+  oneOf('timeout: mode', mode, ['aggressive', 'cooperative']);
+  optionalObject('timeout: clock', clock, ['now', 'schedule']);
+  optionalFunction('timeout: onLate', onLate);
+  optionalFunction('timeout: onEvent', onEvent);
   const message = `${name}: no result within ${within} ms`;
   if (within === Infinity) return guard({ name });
 
