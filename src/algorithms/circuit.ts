@@ -1,7 +1,14 @@
 import type { Milliseconds } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Backoff } from './backoff.ts';
-import { type CircuitSnapshot, type CircuitState, Closed, type Open, type Ticket } from './circuit-states.ts';
+import {
+  type CircuitSnapshot,
+  type CircuitState,
+  Closed,
+  type HalfOpen,
+  type Open,
+  type Ticket,
+} from './circuit-states.ts';
 import type { TripRule } from './trip-rules.ts';
 
 export interface CircuitRules {
@@ -60,10 +67,12 @@ export class Circuit {
         break;
       }
     }
-    if (this.state.type === 'open') {
-      const { state } = this;
-      if (state.until - now > state.duration) state.until = now + state.duration;
-      if (state.until <= now) this.#change({ type: 'half-open', after: state, probes: new Set(), successes: 0 });
+    const { state } = this;
+    const open = beneath(state);
+    if (open.type === 'open') {
+      if (open.until - now > open.duration) open.until = now + open.duration;
+      if (open.until <= now && open === state)
+        this.#change({ type: 'half-open', after: open, probes: new Set(), successes: 0 });
     }
     return this.state;
   }
@@ -99,19 +108,19 @@ export class Circuit {
       if (of.memory.record(failed, now, took)) this.#trip(undefined, of.failure, failed, now);
     } else if (failed || took > (this.slowerThan ?? Infinity)) {
       this.#trip(of.after, failed ? failure : of.after.failure, failed, now);
-    } else if (++of.successes === this.#rules.halfOpenCalls) this.close();
+    } else if (++of.successes === this.#rules.halfOpenCalls) this.close(now);
   }
 
   /** Opens the circuit by hand, as if its rule held. Nothing if it is open already. */
   open(now: Milliseconds): void {
-    let state = this.at(now);
-    if (state.type === 'isolated') state = state.below;
+    const state = beneath(this.at(now));
     if (state.type === 'closed') this.#replace(this.#opened(undefined, state.failure, 0, now));
     else if (state.type === 'half-open') this.#replace(this.#opened(state.after, state.after.failure, 0, now));
   }
 
   /** Closes the circuit, and forgets what it has counted. */
-  close(): void {
+  close(now: Milliseconds): void {
+    this.at(now);
     this.#replace(new Closed(this.#rules.trip()));
   }
 
@@ -119,8 +128,9 @@ export class Circuit {
   isolate(now: Milliseconds): () => void {
     let state = this.at(now);
     if (state.type !== 'isolated') {
-      // Probes start anew afterwards.
-      this.#change((state = { type: 'isolated', handles: 0, below: state.type === 'half-open' ? state.after : state }));
+      // Its open time is over: it half opens again afterwards, with new probes.
+      const below = state.type === 'half-open' ? { ...state.after, until: now } : state;
+      this.#change((state = { type: 'isolated', handles: 0, below }));
     }
     const isolated = state;
     isolated.handles++;
@@ -136,20 +146,20 @@ export class Circuit {
   }
 
   snapshot(now: Milliseconds): CircuitSnapshot {
-    let state = this.at(now);
-    if (state.type === 'isolated') state = state.below;
+    const state = beneath(this.at(now));
     if (state.type === 'closed') {
       const memory = state.memory.snapshot?.(now);
       return memory === undefined ? { state: 'closed' } : { state: 'closed', memory };
     }
-    const { openings, own, duration, until } = state.type === 'open' ? state : state.after;
+    const open = state.type === 'open';
+    const { openings, own, duration, until } = open ? state : state.after;
     return {
       state: state.type,
       openings,
       own: orNull(own),
       duration: orNull(duration),
-      remaining: orNull(Math.max(until - now, 0)),
-      successes: state.type === 'open' ? 0 : state.successes,
+      remaining: open ? orNull(Math.max(until - now, 0)) : 0,
+      successes: open ? 0 : state.successes,
     };
   }
 
@@ -209,6 +219,10 @@ export class Circuit {
 function hintOf(failure: unknown): Milliseconds {
   const hint = (failure as { retryAfter?: unknown } | null | undefined)?.retryAfter;
   return typeof hint === 'number' && hint > 0 ? hint : 0;
+}
+
+function beneath(state: CircuitState): Closed | Open | HalfOpen {
+  return state.type === 'isolated' ? state.below : state;
 }
 
 /** JSON has no Infinity. */

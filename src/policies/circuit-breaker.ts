@@ -178,7 +178,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         return { release, [Symbol.dispose]: release };
       },
       open: () => circuit.open(clock.now()),
-      close: () => circuit.close(),
+      close: () => circuit.close(clock.now()),
       snapshot: () => circuit.snapshot(clock.now()),
     },
   );
