@@ -1,6 +1,6 @@
 import { exponential } from '../algorithms/backoff.ts';
 import { isRequest, prepare } from '../algorithms/request.ts';
-import { retryAfter } from '../algorithms/retry-after.ts';
+import { parseRetryAfter } from '../algorithms/retry-after.ts';
 import { isFromFetch, isTransient } from '../algorithms/transient.ts';
 import { perKey } from '../compositions/per-key.ts';
 import { cancelBody, followBody, tellingBody } from '../core/body.ts';
@@ -22,7 +22,7 @@ import {
 import { type RetryEvent, type RetryOptions, retry } from '../policies/retry.ts';
 import { type TimeoutEvent, timeout } from '../policies/timeout.ts';
 
-export { HttpError, isTransient };
+export { HttpError, isTransient, parseRetryAfter };
 
 /** Another implementation's `fetch`, such as undici's own, with requests and responses of types of its own. */
 export type ForeignFetch = (
@@ -67,30 +67,10 @@ export interface ResilientFetchOptions<Fetch extends ForeignFetch = typeof globa
 
 /** What a `pipeline` stands in for. */
 const replaced = ['timeout', 'retry', 'breaker', 'tryTimeout', 'random', 'onEvent'] as const;
-const optionNames = [...replaced, 'pipeline', 'throwOnFailure', 'holdUntil', 'fetch', 'clock', 'name'] as const;
 
 /** Carries what must not be tried again through whatever retries; the caller gets its cause. */
 class Final extends Error {
   readonly retryable = false;
-}
-
-/**
- * How long a server asks to wait, in milliseconds: what the headers of a response say, or the value of `Retry-After`
- * by itself. Whole seconds, or a date in any form of HTTP; one that has passed gives 0. `undefined` for anything else.
- * Of several fields the first counts. A date is judged against the response's own `Date`, where there is one.
- *
- * Source: RFC 9110, sections 10.2.3 and 5.6.7.
- *
- * @param options `now`: our own time in milliseconds since 1970, by default the system's; `date`: the value of `Date`,
- * beside a value by itself
- */
-export function parseRetryAfter(
-  value: { get(name: string): string | null } | string | null | undefined,
-  options: { now?: Milliseconds | undefined; date?: string | null | undefined } = {},
-): Milliseconds | undefined {
-  const { now = systemClock.wall(), date } = options;
-  if (typeof value !== 'object' || value === null) return retryAfter(value, date, now);
-  return retryAfter(value.get('retry-after'), date ?? value.get('date'), now);
 }
 
 /**
@@ -120,7 +100,7 @@ export function resilientFetch<Fetch extends ForeignFetch>(
   options: ResilientFetchOptions<Fetch> & { fetch: Fetch },
 ): Fetch;
 export function resilientFetch(options: ResilientFetchOptions = {}): typeof globalThis.fetch {
-  known('resilientFetch', options, optionNames);
+  known('resilientFetch', options, [...replaced, 'pipeline', 'throwOnFailure', 'holdUntil', 'fetch', 'clock', 'name']);
   const { clock = systemClock, name = 'resilientFetch', throwOnFailure = false } = options;
   const own = optionalFunction('resilientFetch: fetch', options.fetch);
   if (typeof throwOnFailure !== 'boolean') throw new TypeError('resilientFetch: throwOnFailure must be true or false');
@@ -129,8 +109,10 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof glob
   const maxAttempts = options.pipeline === undefined ? (options.retry?.maxAttempts ?? 3) : Infinity;
 
   return async (input, init) => {
+    // A request in place of init: what it says is behind getters, which copying would lose.
+    if (isRequest(init)) [input, init] = [new Request(input, init), undefined];
     const { method, url, origin, repeatable, init: sent } = prepare(input, init);
-    const source = isRequest(input) && !init?.body ? input : undefined;
+    const source = isRequest(input) && (init?.body ?? undefined) === undefined ? input : undefined;
     const caller = (init?.signal === undefined && isRequest(input) ? input.signal : init?.signal) ?? undefined;
     const tries: Try[] = [];
     let cloned = false;

@@ -1,6 +1,7 @@
+import { systemClock } from '../core/clock.ts';
 import type { Milliseconds } from '../core/policy.ts';
 
-const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
 /** IMF-fixdate, and the two obsolete forms that a recipient must still accept: RFC 850's and that of asctime(). */
 const forms = [
@@ -10,21 +11,24 @@ const forms = [
 ];
 
 /**
- * The wait that a `Retry-After` field asks for; `undefined` where it is to be ignored. Whole seconds, or a date: that is
- * judged against `date`, the `Date` field of the same response, where there is one, since the server's clock may differ
- * from ours. Of several fields joined by commas the first one counts.
+ * How long a server asks to wait, in milliseconds: what the headers of a response say, or the value of `Retry-After`
+ * by itself. Whole seconds, or a date in any form of HTTP; one that has passed gives 0. `undefined` for anything else.
+ * Of several fields the first counts. A date is judged against the response's own `Date`, where there is one, since the
+ * server's clock may differ from ours.
  *
- * Source: RFC 9110, section 10.2.3.
+ * Source: RFC 9110, sections 10.2.3 and 5.6.7.
  *
- * @param now our own time, since 1970
+ * @param options `now`: our own time in milliseconds since 1970, by default the system's; `date`: the value of `Date`,
+ * beside a value by itself
  */
-export function retryAfter(
-  value: string | null | undefined,
-  date: string | null | undefined,
-  now: Milliseconds,
+export function parseRetryAfter(
+  value: { get(name: string): string | null } | string | null | undefined,
+  options: { now?: Milliseconds | undefined; date?: string | null | undefined } = {},
 ): Milliseconds | undefined {
-  const first = firstOf(value);
+  const headers = typeof value === 'object' ? value : undefined;
+  const first = firstOf(headers ? headers.get('retry-after') : (value as string | null | undefined));
   if (/^\d+$/.test(first)) return Number.isSafeInteger(Number(first)) ? Number(first) * 1_000 : undefined;
+  const { now = systemClock.wall(), date = headers?.get('date') } = options;
   const until = httpDate(first, now);
   return until === undefined ? undefined : Math.max(until - (httpDate(firstOf(date), now) ?? now), 0);
 }

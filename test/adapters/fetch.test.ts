@@ -193,11 +193,22 @@ test('takes a body given beside a Request, and leaves that alone', async () => {
   const server = await serve(503, 200);
   const request = new Request(server.origin, { method: 'PUT', body: 'text' });
   await resilientFetch(quick())(request, { body: 'other' });
+  await resilientFetch(quick())(request, { body: '' });
   assert.deepEqual(
     server.requests.map(({ body }) => body),
-    ['other', 'other'],
+    ['other', 'other', ''],
   );
   assert.equal(request.bodyUsed, false);
+});
+
+test('takes a Request in place of init too', async () => {
+  const server = await serve(503, 200);
+  const request = new Request('http://host.test/elsewhere', { method: 'PUT', body: 'text', headers: { 'x-a': 'b' } });
+  await resilientFetch(quick())(`${server.origin}/here`, request);
+  assert.deepEqual(
+    server.requests.map(({ method, url, body, headers }) => [method, url, body, headers['x-a']]),
+    Array(2).fill(['PUT', '/here', 'text', 'b']),
+  );
 });
 
 test('takes a URL, and init as fetch does', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { httpDate, retryAfter } from '../../src/algorithms/retry-after.ts';
+import { httpDate, parseRetryAfter } from '../../src/algorithms/retry-after.ts';
 
 const days = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'] as const;
 const seconds = (from: string, to: string) =>
@@ -67,7 +67,7 @@ test('gives whole milliseconds of 0 or more, or nothing, for any text at all [31
   );
   fc.assert(
     fc.property(text, fc.option(text), fc.integer({ min: 0, max: 8e15 }), (value, date, now) => {
-      const wait = retryAfter(value, date, now);
+      const wait = parseRetryAfter(value, { now, date });
       assert.ok(wait === undefined || wait >= 0);
       assert.equal(wait === undefined || Number.isInteger(wait), true);
     }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'vitest';
-import { httpDate, retryAfter } from '../../src/algorithms/retry-after.ts';
+import { httpDate, parseRetryAfter } from '../../src/algorithms/retry-after.ts';
 
 interface Vectors {
   readonly params: { readonly now: string };
@@ -9,7 +9,7 @@ interface Vectors {
 }
 
 const now = Date.UTC(2026, 10, 20, 12);
-const wait = (value: string | null | undefined, date?: string) => retryAfter(value, date, now);
+const wait = (value: string | null | undefined, date?: string) => parseRetryAfter(value, { now, date });
 
 // The copy beside the tests, and the collection it was taken from where that lies next to the project.
 const files = ['../vectors', '../../../shared/vectors']
@@ -19,7 +19,7 @@ const files = ['../vectors', '../../../shared/vectors']
 for (const file of files) {
   const { params, cases } = JSON.parse(readFileSync(file, 'utf8')) as Vectors;
   test.each(cases)('reads Retry-After as RFC 9110 says: $value is $delayMs ms [31]', ({ value, delayMs }) => {
-    assert.equal(retryAfter(value, undefined, Date.parse(params.now)) ?? null, delayMs);
+    assert.equal(parseRetryAfter(value, { now: Date.parse(params.now) }) ?? null, delayMs);
   });
 }
 
@@ -105,7 +105,7 @@ test.each([
 
 test('looks across the turn of a century for a year of two digits [31]', () => {
   const eve = Date.UTC(2099, 11, 31, 23, 59);
-  assert.equal(retryAfter('Friday, 01-Jan-00 00:00:00 GMT', undefined, eve), 60_000);
+  assert.equal(parseRetryAfter('Friday, 01-Jan-00 00:00:00 GMT', { now: eve }), 60_000);
   assert.equal(httpDate('Friday, 31-Dec-99 23:59:00 GMT', eve), eve);
 });
 
