@@ -1,0 +1,72 @@
+export {
+  type Backoff,
+  type ConstantOptions,
+  constant,
+  type DecorrelatedOptions,
+  decorrelated,
+  type ExponentialOptions,
+  equalJitter,
+  exponential,
+  type FibonacciOptions,
+  fibonacci,
+  fullJitter,
+  type Jitter,
+  jitter,
+  type LinearOptions,
+  linear,
+  noJitter,
+} from './algorithms/backoff.ts';
+export {
+  type Budget,
+  type ConcurrentRetryBudgetOptions,
+  concurrentRetryBudget,
+  type RetryBudgetOptions,
+  type RetryThrottleOptions,
+  retryBudget,
+  retryThrottle,
+} from './algorithms/budgets.ts';
+export type { CircuitSnapshot } from './algorithms/circuit-states.ts';
+export {
+  anyOf,
+  consecutiveFailures,
+  failureRatio,
+  type RatioOptions,
+  type SlowCallOptions,
+  slowCallRatio,
+  type TripMemory,
+  type TripRule,
+} from './algorithms/trip-rules.ts';
+export type { WindowSize } from './algorithms/windows.ts';
+export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';
+export { type Attempt, attemptsOf, type DelayReason, type StopReason } from './core/attempts.ts';
+export { type Clock, systemClock } from './core/clock.ts';
+export {
+  AbandonedError,
+  BulkheadFullError,
+  CircuitOpenError,
+  type ErrorDetails,
+  RejectedError,
+  TimeoutError,
+} from './core/errors.ts';
+export { type Listener, onListenerError } from './core/events.ts';
+export { held } from './core/held.ts';
+export type { Keyed } from './core/keyed.ts';
+export type { Answer, Call, Guard, Recovery } from './core/layer.ts';
+export type { Classify, Outcome, Verdict } from './core/outcome.ts';
+export { guard, pipeline, recovery } from './core/pipeline.ts';
+export type { AddedOf, CallOptions, Context, Milliseconds, Policy, Task } from './core/policy.ts';
+export type { Random } from './core/random.ts';
+export type { Router } from './core/router.ts';
+export { wrap } from './core/wrap.ts';
+export { type Bulkhead, type BulkheadEvent, type BulkheadOptions, bulkhead } from './policies/bulkhead.ts';
+export {
+  type CircuitBreaker,
+  type CircuitBreakerEvent,
+  type CircuitBreakerOptions,
+  type CircuitBreakerState,
+  circuitBreaker,
+  type Isolation,
+} from './policies/circuit-breaker.ts';
+export { type FallbackEvent, type FallbackOptions, fallback } from './policies/fallback.ts';
+export { type RetryEvent, type RetryOptions, retry } from './policies/retry.ts';
+export { type TimeoutEvent, type TimeoutOptions, timeout } from './policies/timeout.ts';
