@@ -44,7 +44,7 @@ export function unfollow(node: Follower): void {
   if (previous === next) (next as Followers).emptied();
 }
 
-const settled = Promise.resolve();
+const settled = /* @__PURE__ */ Promise.resolve();
 
 /**
  * Runs `run` in a microtask. Through a settled promise: `queueMicrotask` wraps each callback for the inspector and for
