@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Backoff } from '../algorithms/backoff.ts';
 import { Circuit } from '../algorithms/circuit.ts';
 import type { CircuitSnapshot, CircuitState, Ticket } from '../algorithms/circuit-states.ts';
