@@ -1,0 +1,52 @@
+import type { Figures } from './figures.ts';
+import { milliseconds, percent, seconds, whole } from './words.ts';
+
+/** One thing a run is there to show, in words, and whether its figures bear it out. */
+export interface Claim {
+  readonly text: string;
+  readonly shown: boolean;
+}
+
+export function claimsOf({ bare, pipeline, breaker, outage }: Figures): Claim[] {
+  const opened = breaker.find(({ at, to }) => to === 'open' && at >= outage.from && at < outage.to);
+  const closed = breaker.filter(({ to }) => to === 'closed').at(-1);
+  return [
+    {
+      text:
+        `While the upstream was merely unsteady, ${percent(pipeline.availabilityOutsideOutage)} of the calls were answered ` +
+        `through the pipeline and ${percent(bare.availabilityOutsideOutage)} bare. Over the whole run, outage included: ` +
+        `${percent(pipeline.availability)} and ${percent(bare.availability)}.`,
+      shown:
+        pipeline.availability > bare.availability &&
+        pipeline.availabilityOutsideOutage > bare.availabilityOutsideOutage,
+    },
+    {
+      text:
+        `In an outage no client gets an answer, so the pipeline served ${whole(pipeline.degraded)} callers an older copy, ` +
+        `said so, and left ${whole(pipeline.failed)} with nothing; bare, ${whole(bare.failed)} got nothing.`,
+      shown: pipeline.degraded > 0 && pipeline.failed < bare.failed,
+    },
+    {
+      text:
+        `Of 100 callers, 99 knew within ${milliseconds(pipeline.waits.all.p99)} through the pipeline, ` +
+        `bare within ${milliseconds(bare.waits.all.p99)}: a hanging upstream takes the bare caller's whole patience. ` +
+        `Among the answered alone the 99th waited ${milliseconds(pipeline.waits.answered.p99)} and ` +
+        `${milliseconds(bare.waits.answered.p99)}: an answer won by a retry comes later than one that needed none.`,
+      shown: pipeline.waits.all.p99 < bare.waits.all.p99,
+    },
+    {
+      text:
+        `During the outage ${whole(pipeline.requestsDuringOutage)} requests of the pipeline reached the upstream, ` +
+        `bare ${whole(bare.requestsDuringOutage)}: an open circuit leaves a struggling server alone.`,
+      shown: pipeline.requestsDuringOutage < bare.requestsDuringOutage / 2,
+    },
+    {
+      text:
+        opened && closed && closed.at >= outage.to
+          ? `The circuit opened ${seconds(opened.at - outage.from)} after the outage began, ` +
+            `and closed for good ${seconds(closed.at - outage.to)} after it ended.`
+          : 'The circuit opened in the outage and closed after it.',
+      shown: opened !== undefined && closed !== undefined && closed.at >= outage.to && closed === breaker.at(-1),
+    },
+  ];
+}

@@ -1,0 +1,90 @@
+import type { WriteStream } from 'node:tty';
+import { parseArgs } from 'node:util';
+import type { Milliseconds } from '../../src/core/policy.ts';
+import { claimsOf } from './claims.ts';
+import { bareClient, pipelineClient } from './clients.ts';
+import { type Figures, figuresOf, type Transition } from './figures.ts';
+import { makePlan, type Plan } from './plan.ts';
+import { progressLine, startProgress } from './progress.ts';
+import { report } from './report.ts';
+import { type Call, sendTraffic, warmUp } from './traffic.ts';
+import { startUpstream } from './upstream.ts';
+
+const help = `Sends the same calls to a misbehaving HTTP server on loopback, bare and through a holdfast pipeline.
+
+npm start -- [options]
+  --seed N      another schedule of misfortunes; default 1
+  --seconds N   for how long calls are made, 5 to 60; default 16
+  --json        print the figures as JSON, and progress to stderr; with npm's --silent nothing else is printed
+  --help        print this
+
+Exit code 0 when the run showed what it is there to show, 1 when it did not, 2 for options it does not know.
+`;
+
+/** Runs the main job once. What it did comes out as events; what it came to, as figures. */
+async function run(plan: Plan, progressTo: WriteStream): Promise<Figures> {
+  const calls: Call[] = [];
+  const breaker: Transition[] = [];
+  let start = performance.now();
+  const elapsed = (): Milliseconds => performance.now() - start;
+
+  const upstream = await startUpstream(plan, elapsed);
+  const clients = {
+    bare: bareClient(upstream.origin),
+    pipeline: pipelineClient(upstream.origin, ({ type }) => {
+      if (type === 'open' || type === 'half-open' || type === 'closed') breaker.push({ at: elapsed(), to: type });
+    }),
+  };
+  await warmUp(clients);
+  start = performance.now();
+  const progress = startProgress(progressTo, () =>
+    progressLine(plan, elapsed(), calls, breaker.at(-1)?.to ?? 'closed'),
+  );
+  try {
+    await sendTraffic(plan, clients, elapsed, (call) => calls.push(call));
+  } finally {
+    progress.stop();
+    await upstream.close();
+  }
+  return figuresOf(plan, { calls, arrivals: upstream.arrivals, breaker });
+}
+
+async function main(args: string[]): Promise<number> {
+  let options: { seed: number; duration: Milliseconds; json: boolean; help: boolean };
+  try {
+    options = parse(args);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${help}`);
+    return 2;
+  }
+  if (options.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const figures = await run(makePlan(options.seed, options.duration), options.json ? process.stderr : process.stdout);
+  const claims = claimsOf(figures);
+  if (options.json) process.stdout.write(`${JSON.stringify({ ...figures, claims }, null, 2)}\n`);
+  else process.stdout.write(report(figures, claims, process.stdout));
+  return claims.every(({ shown }) => shown) ? 0 : 1;
+}
+
+function parse(args: string[]): { seed: number; duration: Milliseconds; json: boolean; help: boolean } {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seed: { type: 'string', default: '1' },
+      seconds: { type: 'string', default: '16' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const seed = Number(values.seed);
+  if (values.seed === '' || !Number.isSafeInteger(seed))
+    throw new RangeError(`--seed must be a whole number, got '${values.seed}'`);
+  const seconds = Number(values.seconds);
+  if (!(seconds >= 5 && seconds <= 60))
+    throw new RangeError(`--seconds must be a number from 5 to 60, got '${values.seconds}'`);
+  return { seed, duration: seconds * 1_000, json: values.json, help: values.help };
+}
+
+process.exitCode = await main(process.argv.slice(2));

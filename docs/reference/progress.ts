@@ -1,0 +1,46 @@
+import { clearLine, cursorTo } from 'node:readline';
+import type { WriteStream } from 'node:tty';
+import type { ClientName } from './clients.ts';
+import type { Plan } from './plan.ts';
+import type { Call } from './traffic.ts';
+import { percent, seconds } from './words.ts';
+
+/** Says how things stand: ten times a second on one line of a terminal, every two seconds on a new line elsewhere. */
+export function startProgress(stream: WriteStream, line: () => string): { stop(): void } {
+  const inPlace = stream.isTTY === true;
+  const timer = setInterval(show, inPlace ? 100 : 2_000);
+  return {
+    stop() {
+      clearInterval(timer);
+      if (inPlace) rewind();
+    },
+  };
+
+  function show(): void {
+    if (inPlace) {
+      rewind();
+      // A line that fills the last column would scroll.
+      stream.write(line().slice(0, stream.columns - 1));
+    } else {
+      stream.write(`${line()}\n`);
+    }
+  }
+
+  function rewind(): void {
+    cursorTo(stream, 0);
+    clearLine(stream, 0);
+  }
+}
+
+/** The line itself, from what has happened so far. */
+export function progressLine(plan: Plan, now: number, calls: readonly Call[], circuit: string): string {
+  const weather =
+    now >= plan.outage.from && now < plan.outage.to ? 'OUTAGE' : now < plan.duration ? 'unsteady' : 'waiting';
+  return `${seconds(now).padStart(6)}  ${weather.padEnd(8)}  bare ${share('bare')}  pipeline ${share('pipeline')}  circuit ${circuit}`;
+
+  function share(client: ClientName): string {
+    const own = calls.filter((call) => call.client === client);
+    const answered = own.filter((call) => call.result === 'answered');
+    return percent(own.length === 0 ? 1 : answered.length / own.length).padStart(7);
+  }
+}

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { claimsOf } from '../../docs/reference/claims.ts';
+import { type Figures, figuresOf } from '../../docs/reference/figures.ts';
+import { makePlan } from '../../docs/reference/plan.ts';
+import { progressLine } from '../../docs/reference/progress.ts';
+import { report } from '../../docs/reference/report.ts';
+
+const plan = makePlan(1, 10_000);
+const figures: Figures = figuresOf(plan, {
+  calls: (['bare', 'pipeline'] as const).flatMap((client) =>
+    Array.from({ length: 1_000 }, (_, call) => ({
+      client,
+      startedAt: call * 10,
+      waited: 12,
+      result: client === 'bare' ? ('failed' as const) : ('answered' as const),
+    })),
+  ),
+  arrivals: (['bare', 'pipeline'] as const).flatMap((client) =>
+    Array.from({ length: 1_000 }, (_, call) => ({ client, at: call * 10 })),
+  ),
+  breaker: [{ at: 3_600, to: 'open' }],
+});
+
+const pipe = { isTTY: false, columns: 0, hasColors: () => true };
+
+test('a report has its table, its breaker, its charts and its words', () => {
+  const text = report(figures, claimsOf(figures), pipe);
+  expect(text).toMatch(/available.* 0\.0 % +100\.0 %/);
+  expect(text).toContain('closed, open at 3.6 s');
+  expect(text).toContain('█');
+  expect(text).toContain('NOT SHOWN');
+});
+
+test('no line of a report is wider than its terminal', () => {
+  for (const columns of [60, 80, 200]) {
+    const lines = report(figures, claimsOf(figures), { ...pipe, columns }).split('\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+  }
+});
+
+test('only a terminal that takes colours gets escapes', () => {
+  const sequence = '\u001b[';
+  expect(report(figures, claimsOf(figures), pipe)).not.toContain(sequence);
+  expect(report(figures, claimsOf(figures), { ...pipe, isTTY: true, hasColors: () => false })).not.toContain(sequence);
+  expect(report(figures, claimsOf(figures), { ...pipe, isTTY: true })).toContain(sequence);
+});
+
+test('the progress line says how long, what weather, who got how much, and how the circuit stands', () => {
+  const calls = [
+    { client: 'bare', startedAt: 0, waited: 1, result: 'failed' },
+    { client: 'pipeline', startedAt: 0, waited: 1, result: 'answered' },
+  ] as const;
+  expect(progressLine(plan, 4_000, calls, 'open')).toMatch(
+    /4\.0 s +OUTAGE +bare +0\.0 % +pipeline +100\.0 % +circuit open/,
+  );
+  expect(progressLine(plan, 11_000, [], 'closed')).toContain('waiting');
+});
