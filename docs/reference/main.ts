@@ -14,7 +14,7 @@ const help = `Sends the same calls to a misbehaving HTTP server on loopback, bar
 
 npm start -- [options]
   --seed N      another schedule of misfortunes; default 1
-  --seconds N   for how long calls are made, 5 to 60; default 16
+  --seconds N   for how long calls are made, 8 to 60; default 16
   --json        print the figures as JSON, and progress to stderr; with npm's --silent nothing else is printed
   --help        print this
 
@@ -82,8 +82,8 @@ function parse(args: string[]): { seed: number; duration: Milliseconds; json: bo
   if (values.seed === '' || !Number.isSafeInteger(seed))
     throw new RangeError(`--seed must be a whole number, got '${values.seed}'`);
   const seconds = Number(values.seconds);
-  if (!(seconds >= 5 && seconds <= 60))
-    throw new RangeError(`--seconds must be a number from 5 to 60, got '${values.seconds}'`);
+  if (!(seconds >= 8 && seconds <= 60))
+    throw new RangeError(`--seconds must be a number from 8 to 60, got '${values.seconds}'`);
   return { seed, duration: seconds * 1_000, json: values.json, help: values.help };
 }
 

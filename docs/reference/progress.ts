@@ -20,7 +20,7 @@ export function startProgress(stream: WriteStream, line: () => string): { stop()
     if (inPlace) {
       rewind();
       // A line that fills the last column would scroll.
-      stream.write(line().slice(0, stream.columns - 1));
+      stream.write(line().slice(0, (stream.columns || 80) - 1));
     } else {
       stream.write(`${line()}\n`);
     }

@@ -56,7 +56,8 @@ function chart(name: 'bare' | 'pipeline', figures: Figures, width: number): stri
   const { bare, pipeline } = figures;
   const most = 10 * Math.ceil(Math.max(...bare.requestsByHalfSecond, ...pipeline.requestsByHalfSecond) / 10);
   const points = figures[name].requestsByHalfSecond.map((requests, slot): [number, number] => [slot / 2, requests]);
-  const ticks = Array.from({ length: Math.ceil(figures.duration / 5_000) }, (_, tick) => tick * 5);
+  const step = figures.duration > 10_000 ? 5 : 2;
+  const ticks = Array.from({ length: Math.ceil(figures.duration / 1_000 / step) }, (_, tick) => tick * step);
   const drawing = plot(points, {
     title: name,
     width: Math.max(20, Math.min(72, width) - margin),
