@@ -55,9 +55,9 @@ export function attemptsOf(error: unknown): readonly Attempt[] {
   return histories.get(error as object) ?? [];
 }
 
-/** A history with one more attempt, and the oldest beyond the bound forgotten. */
-export function withAttempt(attempts: readonly Attempt[], attempt: Attempt): readonly Attempt[] {
-  return [...attempts.slice(1 - kept), attempt];
+/** Adds to a history that nobody has been given yet, and forgets the oldest beyond the bound. */
+export function addAttempt(attempts: Attempt[], attempt: Attempt): void {
+  if (attempts.push(attempt) > kept) attempts.shift();
 }
 
 /** Makes a history reachable from the error that a caller gets. */
@@ -68,16 +68,11 @@ export function keepAttempts(error: unknown, attempts: readonly Attempt[]): void
 /** Keeps the error that was there before, and its own history, reachable from the one that goes on in its stead. */
 export function remember(error: unknown, original: unknown): void {
   if (error === original) return;
-  const attempts = attemptsOf(original);
+  const attempts = [...attemptsOf(original)];
   const last = attempts.at(-1);
-  const outcome: Outcome = { ok: false, error: original, abandoned: false };
-  const replaced: Attempt = {
-    attempt: last?.attempt ?? 1,
-    outcome,
-    delay: undefined,
-    reason: 'replaced',
-    at: undefined,
-  };
-  const told = last !== undefined && !last.outcome.ok && last.outcome.error === original;
-  keepAttempts(error, told ? attempts : withAttempt(attempts, replaced));
+  if (last === undefined || last.outcome.ok || last.outcome.error !== original) {
+    const outcome: Outcome = { ok: false, error: original, abandoned: false };
+    addAttempt(attempts, { attempt: last?.attempt ?? 1, outcome, delay: undefined, reason: 'replaced', at: undefined });
+  }
+  keepAttempts(error, attempts);
 }

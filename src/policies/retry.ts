@@ -1,6 +1,6 @@
 import { type Backoff, exponential } from '../algorithms/backoff.ts';
 import type { Budget } from '../algorithms/budgets.ts';
-import { type Attempt, type DelayReason, keepAttempts, type StopReason, withAttempt } from '../core/attempts.ts';
+import { type Attempt, addAttempt, keepAttempts } from '../core/attempts.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { dispose } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
@@ -39,30 +39,17 @@ export interface RetryOptions {
   onEvent?: Listener<RetryEvent> | undefined;
 }
 
-/** What a retry tells. `attempt` is the number of the try that has just failed, `outcome` what it gave. */
+/** What a retry tells: the try that has just failed, and what was decided. */
 export type RetryEvent =
   /** There will be another try, after `delay`. */
-  | {
-      readonly type: 'retry';
-      readonly name: string;
-      readonly attempt: number;
-      readonly outcome: Outcome;
-      readonly reason: DelayReason;
-      readonly delay: Milliseconds;
-    }
+  | (Attempt & { readonly type: 'retry'; readonly name: string; readonly delay: Milliseconds })
   /** There will be none: the caller gets the outcome, a failure, or after a failure an error that is none. */
-  | {
-      readonly type: 'exhausted';
-      readonly name: string;
-      readonly attempt: number;
-      readonly outcome: Outcome;
-      readonly reason: StopReason;
-    };
+  | (Attempt & { readonly type: 'exhausted'; readonly name: string; readonly delay: undefined });
 
 /** What one execution remembers; the policy itself remembers nothing. */
 interface Execution {
   readonly began: Milliseconds;
-  attempts: readonly Attempt[];
+  readonly attempts: Attempt[];
   retries: number;
   /** On the outcome the caller gets, where it was asked for. */
   verdict: Verdict | undefined;
@@ -145,57 +132,50 @@ export function retry(options: RetryOptions = {}): Policy {
     execution.verdict = verdict;
     // What came before an error that is not tried again stays reachable from it.
     if (verdict !== 'failure' && (outcome.ok || execution.attempts.length === 0)) return undefined;
-    const { attempt } = context;
-    const { delay, reason, at } = verdict === 'failure' ? decide(outcome, context, execution) : stop('ignored');
-    execution.attempts = withAttempt(execution.attempts, { attempt, outcome, delay, reason, at });
+    const tried = decide(verdict, outcome, context, execution);
+    const { delay } = tried;
+    addAttempt(execution.attempts, tried);
     if (delay === undefined) {
       if (!outcome.ok) keepAttempts(outcome.error, execution.attempts);
-      if (onEvent) emit(onEvent, { type: 'exhausted', name, attempt, outcome, reason });
+      if (onEvent) emit(onEvent, { type: 'exhausted', name, ...tried, delay });
       return undefined;
     }
     execution.retries++;
     execution.verdict = undefined;
-    if (onEvent) emit(onEvent, { type: 'retry', name, attempt, outcome, reason, delay });
+    if (onEvent) emit(onEvent, { type: 'retry', name, ...tried, delay });
     if (outcome.ok) dispose(outcome.value, letGo);
     return { again: delay, memo: execution };
   }
 
-  function decide(outcome: Outcome, { attempt, deadline }: Context, { began, attempts }: Execution): Wait | Stop {
-    if (!outcome.ok && told(outcome.error).retryable === false) return stop('not-retryable');
-    if (attempt >= maxAttempts) return stop('exhausted');
+  function decide(verdict: Verdict, outcome: Outcome, context: Context, { began, attempts }: Execution): Attempt {
+    const { attempt, deadline } = context;
+    let at: Milliseconds | undefined;
+    const tried = (reason: Attempt['reason'], delay?: Milliseconds): Attempt => ({
+      attempt,
+      outcome,
+      delay,
+      reason,
+      at,
+    });
+    if (verdict !== 'failure') return tried('ignored');
+    if (!outcome.ok && told(outcome.error).retryable === false) return tried('not-retryable');
+    if (attempt >= maxAttempts) return tried('exhausted');
     const hint = told(outcome.ok ? outcome.value : outcome.error).retryAfter;
     const least = typeof hint === 'number' && hint > 0 ? hint : 0;
-    if (least > maxRetryAfter) return stop('retry-after-too-long');
+    if (least > maxRetryAfter) return tried('retry-after-too-long');
     const previous = attempts.at(-1)?.delay;
     const own = backoff(attempt, previous, random) ?? standard(attempt, previous, random);
-    numberBetween('retry: the delay given by backoff', own, -Infinity, Infinity);
+    if (!(own <= Infinity)) numberBetween('retry: the delay given by backoff', own, -Infinity, Infinity);
     const delay = Math.max(own, least);
-    if (own < 0 || delay === Infinity) return stop('stopped');
-    let at: Milliseconds | undefined;
+    if (own < 0 || delay === Infinity) return tried('stopped');
     if (deadline < Infinity || maxElapsed < Infinity) {
       at = clock.now();
-      if (at + delay > began + maxElapsed) return stop('max-elapsed', at);
-      if (at + delay > deadline) return stop('deadline', at);
+      if (at + delay > began + maxElapsed) return tried('max-elapsed');
+      if (at + delay > deadline) return tried('deadline');
     }
-    if (budget?.tryRetry(clock.coarse()) === false) return stop('budget', at);
-    return { delay, reason: least > own ? 'retry-after' : 'backoff', at };
+    if (budget?.tryRetry(clock.coarse()) === false) return tried('budget');
+    return tried(least > own ? 'retry-after' : 'backoff', delay);
   }
-}
-
-interface Wait {
-  readonly delay: Milliseconds;
-  readonly reason: DelayReason;
-  readonly at: Milliseconds | undefined;
-}
-
-interface Stop {
-  readonly delay: undefined;
-  readonly reason: StopReason;
-  readonly at: Milliseconds | undefined;
-}
-
-function stop(reason: StopReason, at?: Milliseconds): Stop {
-  return { delay: undefined, reason, at };
 }
 
 function begun(began: Milliseconds): Execution {

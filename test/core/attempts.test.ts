@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { type Attempt, attemptsOf, keepAttempts, remember, withAttempt } from '../../src/core/attempts.ts';
+import { type Attempt, addAttempt, attemptsOf, keepAttempts, remember } from '../../src/core/attempts.ts';
 
 const failure = (attempt: number, error: unknown): Attempt => ({
   attempt,
@@ -30,14 +30,12 @@ test('a primitive cannot be kept, and that is no error [5]', () => {
   assert.deepEqual(attemptsOf('text'), []);
 });
 
-test('forgets the oldest beyond a hundred, and leaves earlier histories as they were [37]', () => {
-  let history: readonly Attempt[] = [];
-  const first = withAttempt(history, failure(1, 'a'));
-  for (let i = 1; i <= 1_000; i++) history = withAttempt(history, failure(i, 'a'));
+test('forgets the oldest beyond a hundred [37]', () => {
+  const history: Attempt[] = [];
+  for (let i = 1; i <= 1_000; i++) addAttempt(history, failure(i, 'a'));
   assert.equal(history.length, 100);
   assert.equal(history[0]?.attempt, 901);
   assert.equal(history.at(-1)?.attempt, 1_000);
-  assert.equal(first.length, 1);
 });
 
 test('the error before stays reachable from the one that replaced it [21, 98]', () => {

@@ -691,9 +691,19 @@ test('events say what is decided and why, before the wait [102]', async () => {
   start({ clock, name: 'users', maxAttempts: 2, backoff: at50, onEvent: (event) => events.push(event) }, task);
   await clock.advance(0);
   const outcome = { ok: false, error: boom, abandoned: false };
-  assert.deepEqual(events, [{ type: 'retry', name: 'users', attempt: 1, outcome, reason: 'backoff', delay: 50 }]);
+  assert.deepEqual(events, [
+    { type: 'retry', name: 'users', attempt: 1, outcome, reason: 'backoff', delay: 50, at: undefined },
+  ]);
   await clock.advance(50);
-  assert.deepEqual(events[1], { type: 'exhausted', name: 'users', attempt: 2, outcome, reason: 'exhausted' });
+  assert.deepEqual(events[1], {
+    type: 'exhausted',
+    name: 'users',
+    attempt: 2,
+    outcome,
+    reason: 'exhausted',
+    delay: undefined,
+    at: undefined,
+  });
 });
 
 test('a listener that throws changes nothing [101, K3]', async () => {
