@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'vitest';
+import * as fetch from '../src/adapters/fetch.ts';
+import * as holdfast from '../src/index.ts';
+import * as testing from '../src/testing/testing.ts';
+
+/** The types an entry names: those of its own, and those it passes on. */
+function types(entry: string): string[] {
+  const code = readFileSync(new URL(`../src/${entry}`, import.meta.url), 'utf8');
+  const own = [...code.matchAll(/^export (?:interface|type) (\w+)/gm)].map((match) => match[1]);
+  const passedOn = [...code.matchAll(/^export (type )?\{([^}]*)\}/gm)].flatMap(([, type, names = '']) =>
+    names
+      .split(',')
+      .map((name) => name.trim())
+      .filter((name) => name !== '' && (type !== undefined || name.startsWith('type ')))
+      .map((name) => name.replace(/^type /, '')),
+  );
+  return [...own, ...passedOn].map(String).sort();
+}
+
+function words(list: string): string[] {
+  return list.trim().split(/\s+/).sort();
+}
+
+test('holdfast exports these names', () => {
+  assert.deepEqual(
+    Object.keys(holdfast).sort(),
+    words(`
+      pipeline wrap guard recovery held systemClock onListenerError
+      retry constant linear exponential fibonacci decorrelated fullJitter equalJitter noJitter jitter
+      retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback
+      timeout
+      circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
+      perKey
+      RejectedError CircuitOpenError BulkheadFullError TimeoutError AbandonedError
+    `),
+  );
+});
+
+test('holdfast exports these types', () => {
+  assert.deepEqual(
+    types('index.ts'),
+    words(`
+      AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Clock Random Listener ErrorDetails
+      Outcome Verdict Classify Guard Recovery Answer Call
+      RetryOptions RetryEvent Attempt DelayReason StopReason
+      Backoff ConstantOptions LinearOptions ExponentialOptions FibonacciOptions DecorrelatedOptions Jitter
+      Budget RetryBudgetOptions ConcurrentRetryBudgetOptions RetryThrottleOptions
+      FallbackOptions FallbackEvent
+      TimeoutOptions TimeoutEvent
+      CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
+      TripRule TripMemory RatioOptions SlowCallOptions WindowSize
+      Bulkhead BulkheadOptions BulkheadEvent
+      PerKey PerKeyOptions
+    `),
+  );
+});
+
+test('holdfast/fetch exports these names and types', () => {
+  assert.deepEqual(Object.keys(fetch).sort(), words('resilientFetch isTransient parseRetryAfter HttpError'));
+  assert.deepEqual(types('adapters/fetch.ts'), words('ForeignFetch ResilientFetchEvent ResilientFetchOptions'));
+});
+
+test('holdfast/testing exports these names and types', () => {
+  assert.deepEqual(Object.keys(testing).sort(), words('ManualClock seededRandom policyLaws'));
+  assert.deepEqual(types('testing/testing.ts'), words('ManualClockOptions'));
+});
