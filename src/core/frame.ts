@@ -8,6 +8,9 @@ import { adopted, failed, isThenable, type Layer, type Plan, Run, succeeded } fr
 import { nobody, Origin, type Owner, PlainScope, Scope, unwound } from './scope.ts';
 import { type Expiring, unqueue } from './timers.ts';
 
+type Enter = (this: Layer, context: Context) => unknown;
+type Leave = (this: Layer, permit: unknown, outcome: Outcome, context: Context) => void;
+
 /** Handlers that serve as long as every permit is the same as last time. */
 interface Kept {
   readonly p0: unknown;
@@ -39,6 +42,15 @@ export class Frame implements Plan {
   private readonly g1: Layer | undefined;
   private readonly g2: Layer | undefined;
   private readonly g3: Layer | undefined;
+  // Their functions, read once: layers are of many shapes, and a look-up in an object of unforeseen shape is dear.
+  private readonly e0: Enter;
+  private readonly l0: Leave;
+  private readonly e1: Enter;
+  private readonly l1: Leave;
+  private readonly e2: Enter;
+  private readonly l2: Leave;
+  private readonly e3: Enter;
+  private readonly l3: Leave;
   private readonly further: readonly Layer[];
   readonly watcher: Layer | undefined;
   /** Of the scope that a call is in which goes its fast way. */
@@ -66,6 +78,14 @@ export class Frame implements Plan {
     this.places = layers.flatMap((layer, i) => (layer.enter !== undefined || layer.leave !== undefined ? [i] : []));
     const slots = this.places.map((i) => layers[i] as Layer);
     [this.g0, this.g1, this.g2, this.g3] = slots;
+    this.e0 = this.g0?.enter ?? nothing;
+    this.l0 = this.g0?.leave ?? nothing;
+    this.e1 = this.g1?.enter ?? nothing;
+    this.l1 = this.g1?.leave ?? nothing;
+    this.e2 = this.g2?.enter ?? nothing;
+    this.l2 = this.g2?.leave ?? nothing;
+    this.e3 = this.g3?.enter ?? nothing;
+    this.l3 = this.g3?.leave ?? nothing;
     this.further = slots.slice(4);
     const scoping = layers.filter((layer) => layer.watch !== undefined || layer.within !== undefined);
     this.watcher = scoping[0];
@@ -129,25 +149,25 @@ export class Frame implements Plan {
     let result: unknown;
     try {
       if (g0 !== undefined) {
-        if (g0.enter !== undefined && (p0 = g0.enter(context)) !== this.s0) {
+        if ((p0 = this.e0.call(g0, context)) !== this.s0) {
           if (isOdd(p0)) return this.turn(task, undefined, [], 0, p0);
           this.s0 = p0;
         }
         slot = 1;
         if (g1 !== undefined) {
-          if (g1.enter !== undefined && (p1 = g1.enter(context)) !== this.s1) {
+          if ((p1 = this.e1.call(g1, context)) !== this.s1) {
             if (isOdd(p1)) return this.turn(task, undefined, [p0], 1, p1);
             this.s1 = p1;
           }
           slot = 2;
           if (g2 !== undefined) {
-            if (g2.enter !== undefined && (p2 = g2.enter(context)) !== this.s2) {
+            if ((p2 = this.e2.call(g2, context)) !== this.s2) {
               if (isOdd(p2)) return this.turn(task, undefined, [p0, p1], 2, p2);
               this.s2 = p2;
             }
             slot = 3;
             if (g3 !== undefined) {
-              if (g3.enter !== undefined && (p3 = g3.enter(context)) !== this.s3) {
+              if ((p3 = this.e3.call(g3, context)) !== this.s3) {
                 if (isOdd(p3)) return this.turn(task, undefined, [p0, p1, p2], 3, p3);
                 this.s3 = p3;
               }
@@ -272,24 +292,24 @@ export class Frame implements Plan {
     if (g1 !== undefined) {
       if (g2 !== undefined) {
         try {
-          if (g3?.leave !== undefined) g3.leave(p3, outcome, context);
+          if (g3 !== undefined) this.l3.call(g3, p3, outcome, context);
         } catch (error) {
           reportError(error);
         }
         try {
-          if (g2.leave !== undefined) g2.leave(p2, outcome, context);
+          this.l2.call(g2, p2, outcome, context);
         } catch (error) {
           reportError(error);
         }
       }
       try {
-        if (g1.leave !== undefined) g1.leave(p1, outcome, context);
+        this.l1.call(g1, p1, outcome, context);
       } catch (error) {
         reportError(error);
       }
     }
     try {
-      if (g0.leave !== undefined) g0.leave(p0, outcome, context);
+      this.l0.call(g0, p0, outcome, context);
     } catch (error) {
       reportError(error);
     }
@@ -316,21 +336,21 @@ export class Frame implements Plan {
     try {
       if (g0 !== undefined) {
         const context = outside > 0 ? nobody : racer;
-        if (g0.enter !== undefined && (racer.p0 = g0.enter(context)) !== this.s0) {
+        if ((racer.p0 = this.e0.call(g0, context)) !== this.s0) {
           if (isOdd(racer.p0)) return this.turn(task, context === racer ? racer : undefined, [], 0, racer.p0);
           this.s0 = racer.p0;
         }
         slot = 1;
         if (g1 !== undefined) {
           const context = outside > 1 ? nobody : racer;
-          if (g1.enter !== undefined && (racer.p1 = g1.enter(context)) !== this.s1) {
+          if ((racer.p1 = this.e1.call(g1, context)) !== this.s1) {
             if (isOdd(racer.p1)) return this.turn(task, context === racer ? racer : undefined, [racer.p0], 1, racer.p1);
             this.s1 = racer.p1;
           }
           slot = 2;
           if (g2 !== undefined) {
             const context = outside > 2 ? nobody : racer;
-            if (g2.enter !== undefined && (racer.p2 = g2.enter(context)) !== this.s2) {
+            if ((racer.p2 = this.e2.call(g2, context)) !== this.s2) {
               if (isOdd(racer.p2))
                 return this.turn(task, context === racer ? racer : undefined, [racer.p0, racer.p1], 2, racer.p2);
               this.s2 = racer.p2;
@@ -338,7 +358,7 @@ export class Frame implements Plan {
             slot = 3;
             if (g3 !== undefined) {
               const context = outside > 3 ? nobody : racer;
-              if (g3.enter !== undefined && (racer.p3 = g3.enter(context)) !== this.s3) {
+              if ((racer.p3 = this.e3.call(g3, context)) !== this.s3) {
                 if (isOdd(racer.p3))
                   return this.turn(
                     task,

@@ -1,12 +1,14 @@
 import { type Follower, unfollow } from './abort.ts';
 import type { Clock } from './clock.ts';
+import { timeLeft } from './deadline.ts';
 import type { RejectedError } from './errors.ts';
 import type { Context, Milliseconds } from './policy.ts';
-import { follow, unenforced } from './scope.ts';
+import { follow } from './scope.ts';
+import { type Expiring, expiry, unqueue } from './timers.ts';
 
 export interface WaitingLineOptions<Permit> {
   clock: Clock;
-  /** How long anybody waits at most; `Infinity` costs nothing. */
+  /** How long anybody waits at most. */
   maxWait: Milliseconds;
   /** How long a waiter waits to gain a step of priority: `Infinity` for never, 0 makes all of them equal. */
   ageing: Milliseconds;
@@ -19,7 +21,8 @@ export interface WaitingLineOptions<Permit> {
 /** Those of one priority who wait, in the order they came. */
 interface Rank<Permit> {
   readonly line: WaitingLine<Permit>;
-  readonly priority: number;
+  /** How much earlier than they did their priority lets them have come. */
+  readonly lead: Milliseconds;
   first: Waiter<Permit> | undefined;
   last: Waiter<Permit> | undefined;
 }
@@ -34,8 +37,7 @@ class Waiter<Permit> implements Follower {
   readonly cost: number;
   readonly arrived: Milliseconds;
   readonly settle: (given: Permit | RejectedError | Promise<never>) => void;
-  /** Of a caller who has less time than everybody in this line. */
-  timer: { cancel(): void } | undefined = undefined;
+  timer: Expiring | undefined = undefined;
 
   constructor(rank: Rank<Permit>, cost: number, arrived: Milliseconds, settle: Waiter<Permit>['settle']) {
     this.rank = rank;
@@ -59,27 +61,15 @@ class Waiter<Permit> implements Follower {
  * nobody waits for ever; as all age alike, what counts is `arrived - priority × ageing`, which never changes. Within
  * one priority that is the order of arrival, so a list for each priority will do: joining, leaving and admitting take
  * time in proportion to the priorities in line, not to the callers.
- *
- * One timer serves all waiters: as all may wait as long, who came first is due first.
  */
 export class WaitingLine<Permit> {
   readonly #options: WaitingLineOptions<Permit>;
   /** One for each priority in line, none of them empty. */
   readonly #ranks: Rank<Permit>[] = [];
-  #length = 0;
-  #timer: { cancel(): void } | undefined = undefined;
+  length = 0;
 
   constructor(options: WaitingLineOptions<Permit>) {
     this.#options = options;
-  }
-
-  get length(): number {
-    return this.#length;
-  }
-
-  /** Takes at once, if there is enough and nobody in line goes before this caller. */
-  tryTake(context: Context): Permit | undefined {
-    return this.#length === 0 || this.#leads(context) ? this.#options.take(context.cost) : undefined;
   }
 
   /**
@@ -88,21 +78,24 @@ export class WaitingLine<Permit> {
    */
   join(context: Context): Promise<Permit | RejectedError> | RejectedError {
     const { clock, maxWait, ageing, expired } = this.#options;
-    const deadline = unenforced(context);
-    // A coarse time is good enough for ageing, but would let waits end early.
-    const arrived = maxWait === Infinity && deadline === Infinity ? clock.coarse() : clock.now();
-    const left = deadline - arrived;
-    if (Math.min(left, maxWait) <= 0) return expired();
+    const left = timeLeft(context, clock, maxWait);
+    if (left === 0) return expired();
     return new Promise((settle) => {
-      const rank = this.#rank(ageing === 0 ? 0 : context.priority);
-      const waiter = new Waiter(rank, context.cost, arrived, settle);
+      // Without ageing a step of priority weighs more than any wait.
+      const lead = context.priority * Math.min(ageing, 1e12);
+      let rank = this.#ranks.find((one) => one.lead === lead);
+      if (rank === undefined) this.#ranks.push((rank = { line: this, lead, first: undefined, last: undefined }));
+      const waiter = new Waiter(rank, context.cost, clock.coarse(), settle);
       if (rank.last === undefined) rank.first = waiter;
       else rank.last.behind = waiter;
       rank.last = waiter;
-      this.#length++;
+      this.length++;
       follow(context, waiter);
-      if (left < maxWait) waiter.timer = clock.schedule(left, () => this.leave(waiter, expired));
-      else if (maxWait !== Infinity) this.#arm();
+      if (left < Infinity) {
+        waiter.timer = { previous: undefined, next: undefined, batch: undefined, expire: undefined };
+        expiry(clock, left)(waiter.timer, () => this.leave(waiter, expired));
+      }
+      this.admit();
     });
   }
 
@@ -126,38 +119,21 @@ export class WaitingLine<Permit> {
 
   /** Sends one waiter away; those behind move up, if there is enough for them. */
   leave(waiter: Waiter<Permit>, error: () => RejectedError | Promise<never>): void {
-    const led = waiter === this.#first();
     this.#remove(waiter);
     waiter.settle(error());
-    if (led) this.admit();
-  }
-
-  #rank(priority: number): Rank<Permit> {
-    for (const rank of this.#ranks) if (rank.priority === priority) return rank;
-    const rank: Rank<Permit> = { line: this, priority, first: undefined, last: undefined };
-    this.#ranks.push(rank);
-    return rank;
+    this.admit();
   }
 
   #first(): Waiter<Permit> | undefined {
-    let first = this.#ranks[0]?.first;
-    for (let i = 1; i < this.#ranks.length; i++) {
-      const { priority, first: next } = this.#ranks[i] as Rank<Permit> & { first: Waiter<Permit> };
-      if (this.#precedes(priority, next.arrived, first as Waiter<Permit>)) first = next;
+    let best: Waiter<Permit> | undefined;
+    let earliest = Infinity;
+    for (const { first, lead } of this.#ranks) {
+      const came = (first as Waiter<Permit>).arrived - lead;
+      if (best !== undefined && !(came < earliest)) continue;
+      best = first;
+      earliest = came;
     }
-    return first;
-  }
-
-  #leads({ priority }: Context): boolean {
-    const first = this.#first() as Waiter<Permit>;
-    return priority > first.rank.priority && this.#precedes(priority, this.#options.clock.coarse(), first);
-  }
-
-  /** Whether one goes before another, of a different priority; the one who came earlier, where both count the same. */
-  #precedes(priority: number, arrived: Milliseconds, other: Waiter<Permit>): boolean {
-    const later = arrived - other.arrived;
-    const order = later - (priority - other.rank.priority) * this.#options.ageing;
-    return order < 0 || (order === 0 && later < 0);
+    return best;
   }
 
   #remove(waiter: Waiter<Permit>): void {
@@ -167,32 +143,8 @@ export class WaitingLine<Permit> {
     if (behind === undefined) rank.last = ahead;
     else behind.ahead = ahead;
     if (rank.first === undefined) this.#ranks.splice(this.#ranks.indexOf(rank), 1);
-    this.#length--;
+    this.length--;
     unfollow(waiter);
-    waiter.timer?.cancel();
-    if (this.#length === 0) {
-      this.#timer?.cancel();
-      this.#timer = undefined;
-    }
-  }
-
-  /** Sets the timer to whoever came first of all. */
-  #arm(): void {
-    if (this.#timer !== undefined) return;
-    const { clock, maxWait, expired } = this.#options;
-    let oldest = Infinity;
-    for (const { first } of this.#ranks) oldest = Math.min(oldest, (first as Waiter<Permit>).arrived);
-    this.#timer = clock.schedule(Math.max(oldest + maxWait - clock.now(), 0), () => {
-      this.#timer = undefined;
-      const now = clock.now();
-      for (const rank of [...this.#ranks]) {
-        for (let { first } = rank; first !== undefined && first.arrived + maxWait <= now; first = rank.first) {
-          this.#remove(first);
-          first.settle(expired());
-        }
-      }
-      this.admit();
-      if (this.#length > 0) this.#arm();
-    });
+    if (waiter.timer !== undefined) unqueue(waiter.timer);
   }
 }

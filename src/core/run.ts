@@ -62,7 +62,8 @@ export class Run extends PlainScope implements Owner, Follower {
   readonly settle: (outcome: Outcome) => void;
   /** By layer; those from `depth` on are not in force. */
   private readonly permits: unknown[];
-  private readonly memos: unknown[] = [];
+  /** What each recovery left at its last question; before the first one its permit. */
+  private readonly memos: unknown[];
   /** How many layers have been entered. */
   private depth: number;
   /** How many of those that watch have been told. */
@@ -93,6 +94,7 @@ export class Run extends PlainScope implements Owner, Follower {
     this.task = task;
     this.settle = settle;
     this.permits = permits;
+    this.memos = [...permits];
     this.depth = depth;
   }
 
@@ -144,6 +146,7 @@ export class Run extends PlainScope implements Owner, Follower {
   /** Opens the scopes that begin inside a layer. */
   private goInside(i: number, layer: Layer): void {
     this.depth = i + 1;
+    this.memos[i] = this.permits[i];
     if (layer.watch !== undefined || layer.within !== undefined) {
       this.scope = new WatchedScope(this.scope, 2 * i, this, layer);
     }
