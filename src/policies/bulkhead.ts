@@ -6,7 +6,6 @@ import { WaitingLine } from '../core/line.ts';
 import {
   duration,
   known,
-  numberBetween,
   oneOf,
   optionalFunction,
   optionalObject,
@@ -47,7 +46,7 @@ export type BulkheadEvent =
   | {
       readonly type: 'rejected';
       readonly name: string;
-      readonly reason: 'full' | 'expired' | 'closed';
+      readonly reason: Reason;
       readonly running: number;
       readonly queued: number;
     };
@@ -57,6 +56,8 @@ export interface Bulkhead extends Policy {
   readonly running: number;
   /** Calls that wait. */
   readonly queued: number;
+  /** Nobody runs or waits. `perKey` prefers to forget such a bulkhead. */
+  readonly idle: boolean;
   /**
    * Changes the number of slots: more of them let waiting calls in at once; with fewer, nobody gets in until enough
    * calls have ended. A waiting call that asks for more than there are now gets all of them.
@@ -67,6 +68,14 @@ export interface Bulkhead extends Policy {
   /** Turns new and waiting calls away from now on. Resolves once no call runs. */
   close(): Promise<void>;
 }
+
+const reasons = {
+  full: 'all slots are taken, and the line is full',
+  expired: 'no slot came free in time',
+  closed: 'closed',
+};
+
+type Reason = keyof typeof reasons;
 
 interface Permit {
   readonly cost: number;
@@ -116,9 +125,6 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
 
   const slots = new Semaphore(maxConcurrent);
   const line = new WaitingLine<Permit>({ clock, maxWait, ageing, take, expired: () => rejected('expired') });
-  const full = { name, message: `${name}: all slots are taken, and the line is full` };
-  const expired = { name, message: `${name}: no slot came free in time` };
-  const closed = { name, message: `${name}: closed` };
   // One permit for all ordinary calls: while it stays the same object, the frame keeps its handlers.
   const ordinary: Permit = { cost: 1 };
   let closing: Promise<void> | undefined;
@@ -130,14 +136,16 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       clock,
       holds: releaseOn === 'settle',
       enter(context) {
-        if (context.cost !== 1) checkCost(context.cost);
+        const { cost } = context;
+        if (!(cost % 1 === 0 && cost <= slots.limit))
+          throw new RangeError(`${name}: cost must be a whole number up to ${slots.limit}, got ${cost}`);
         if (closing !== undefined) return rejected('closed');
-        const permit = line.tryTake(context);
+        const { length } = line;
+        const permit = length === 0 ? take(cost) : undefined;
         if (permit !== undefined) return permit;
-        if (line.length >= maxQueued) return rejected('full');
+        if (length >= maxQueued) return rejected('full');
         const waiting = line.join(context);
-        if (onEvent && waiting instanceof Promise)
-          emit(onEvent, { type: 'queued', name, running: slots.taken, queued: line.length });
+        if (line.length > length) tell();
         return waiting;
       },
       leave({ cost }) {
@@ -152,6 +160,9 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       },
       get queued() {
         return line.length;
+      },
+      get idle() {
+        return slots.taken + line.length === 0;
       },
       resize(limit) {
         slots.resize(positiveInteger('bulkhead: maxConcurrent', limit));
@@ -175,13 +186,14 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     return cost === 1 ? ordinary : { cost };
   }
 
-  function checkCost(cost: number): void {
-    const label = 'bulkhead: cost';
-    numberBetween(label, wholeNumber(label, cost), 0, Math.min(slots.limit, Number.MAX_SAFE_INTEGER));
+  function rejected(reason: Reason): BulkheadFullError {
+    tell(reason);
+    return new BulkheadFullError({ name, message: `${name}: ${reasons[reason]}` });
   }
 
-  function rejected(reason: 'full' | 'expired' | 'closed'): BulkheadFullError {
-    if (onEvent) emit(onEvent, { type: 'rejected', name, reason, running: slots.taken, queued: line.length });
-    return new BulkheadFullError(reason === 'full' ? full : reason === 'expired' ? expired : closed);
+  function tell(reason?: Reason): void {
+    if (onEvent === undefined) return;
+    const now = { name, running: slots.taken, queued: line.length };
+    emit(onEvent, reason === undefined ? { type: 'queued', ...now } : { type: 'rejected', reason, ...now });
   }
 }

@@ -1,12 +1,13 @@
 import { soon } from '../core/abort.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { timeLeft } from '../core/deadline.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { duration, known, oneOf, optionalFunction, optionalObject } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
-import { unenforced, type WatchedScope } from '../core/scope.ts';
+import type { WatchedScope } from '../core/scope.ts';
 import { type Expiring, expiry } from '../core/timers.ts';
 
 export interface TimeoutOptions {
@@ -63,22 +64,20 @@ export function timeout(options: TimeoutOptions): Policy {
   optionalObject('timeout: clock', clock, ['now', 'schedule']);
   optionalFunction('timeout: onLate', onLate);
   optionalFunction('timeout: onEvent', onEvent);
-  const message = `${name}: no result within ${within} ms`;
   if (within === Infinity) return guard({ name });
-
   const insert = expiry(clock, within);
-  const expire = (call: Expiring): void =>
-    end(call as WatchedScope, new TimeoutError({ name, message, duration: within }));
+  const expire = (call: Expiring): void => end(call as WatchedScope, within);
 
   return guard({
     name,
     clock,
     within,
     watch(call, context) {
-      const deadline = unenforced(context);
-      const left = deadline === Infinity ? Infinity : deadline - clock.now();
-      if (left < within) watchUntil(call as WatchedScope, deadline, Math.max(left, 0));
-      else insert(call as WatchedScope, expire);
+      const left = timeLeft(context, clock, within);
+      if (left === within) return insert(call as WatchedScope, expire);
+      // Its deadline, if that was read before, was counted from later on.
+      (call as WatchedScope).batch = undefined;
+      expiry(clock, left)(call as WatchedScope, () => end(call as WatchedScope, left));
     },
     late(outcome) {
       emit(onLate, outcome);
@@ -86,19 +85,11 @@ export function timeout(options: TimeoutOptions): Policy {
     },
   });
 
-  function watchUntil(call: WatchedScope, deadline: Milliseconds, left: Milliseconds): void {
-    call.batch = { due: deadline, queue: undefined };
-    expiry(clock, left)(call, () => {
-      end(call, new TimeoutError({ name, message: `${name}: no result before the caller's deadline`, duration: left }));
-    });
-  }
-
-  function end(call: WatchedScope, error: TimeoutError): void {
+  function end(call: WatchedScope, allowed: Milliseconds): void {
+    const error = new TimeoutError({ name, message: `${name}: no result within ${allowed} ms`, duration: allowed });
     if (mode === 'aggressive') call.stop(error);
     else call.abort(error);
     // What had already arrived goes first, and then there was no timeout.
-    if (onEvent) {
-      soon(() => call.life?.reason === error && emit(onEvent, { type: 'timeout', name, duration: error.duration }));
-    }
+    if (onEvent) soon(() => call.life?.reason === error && emit(onEvent, { type: 'timeout', name, duration: allowed }));
   }
 }
