@@ -13,6 +13,8 @@ export class Closed implements Ticket {
   readonly type = 'closed';
   readonly of: Closed = this;
   readonly start: Milliseconds = NaN;
+  readonly openings = 0;
+  readonly own: Milliseconds | undefined = undefined;
   readonly memory: TripMemory;
   /** The last one. */
   failure: unknown;
@@ -32,13 +34,13 @@ export interface Open {
   readonly own: Milliseconds;
   readonly duration: Milliseconds;
   until: Milliseconds;
-  readonly failure: unknown;
+  /** The one that led here. */
+  failure: unknown;
 }
 
 /** A few calls run as probes: the circuit closes once enough of them have succeeded, and opens again if one fails. */
-export interface HalfOpen {
+export interface HalfOpen extends Omit<Open, 'type'> {
   readonly type: 'half-open';
-  readonly after: Open;
   readonly probes: Set<Ticket>;
   successes: number;
 }
@@ -46,15 +48,16 @@ export interface HalfOpen {
 /** Calls are turned away until the last handle is released: then the circuit is as it was, `below`. */
 export interface Isolated {
   readonly type: 'isolated';
-  handles: number;
+  readonly handles: Set<() => void>;
   below: Closed | Open;
+  readonly failure?: undefined;
 }
 
 export type CircuitState = Closed | Open | HalfOpen | Isolated;
 
 /**
- * A circuit in ages, fit for JSON. Isolation is not part of it: what lies below is saved. Nor are probes under way,
- * whose slots are free again, nor the last failure.
+ * A circuit in ages, fit for JSON, where `null` is for ever. Isolation is not part of it: what lies below is saved. Nor
+ * are probes under way, whose places are free again, nor the last failure.
  */
 export type CircuitSnapshot =
   | {
@@ -66,7 +69,7 @@ export type CircuitSnapshot =
       readonly state: 'open' | 'half-open';
       /** Consecutive ones. */
       readonly openings: number;
-      /** What the last of them takes by itself, in all, and from now on. `null`: for ever. */
+      /** What the last of them takes by itself, in all, and from now on. */
       readonly own: Milliseconds | null;
       readonly duration: Milliseconds | null;
       readonly remaining: Milliseconds | null;

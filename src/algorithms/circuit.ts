@@ -55,7 +55,7 @@ export class Circuit {
   /** The state at this time. */
   at(now: Milliseconds): CircuitState {
     if (this.state.type === 'half-open') {
-      const { after, probes } = this.state;
+      const { probes } = this.state;
       const { probeLease } = this.#rules;
       for (const probe of probes) {
         // After a step back of the clock nothing lasts longer than its full length from now.
@@ -63,32 +63,31 @@ export class Circuit {
         if (now - probe.start < probeLease) continue;
         // Freed first: should the backoff throw, the next question must not find the probe again.
         probes.delete(probe);
-        this.#change(this.#opened(after, after.failure, 0, probe.start + probeLease));
+        this.#change(this.#opened(this.state, 0, probe.start + probeLease));
         break;
       }
     }
-    const { state } = this;
-    const open = beneath(state);
+    const open = beneath(this.state);
     if (open.type === 'open') {
-      if (open.until - now > open.duration) open.until = now + open.duration;
-      if (open.until <= now && open === state)
-        this.#change({ type: 'half-open', after: open, probes: new Set(), successes: 0 });
+      open.until = Math.min(open.until, now + open.duration);
+      if (open.until <= now && open === this.state) {
+        this.#change({ ...open, type: 'half-open', probes: new Set(), successes: 0 });
+      }
     }
     return this.state;
   }
 
   /** Lets a call in; `undefined` turns it away. */
   admit(now: Milliseconds): Ticket | undefined {
-    const state = this.at(now);
-    if (state.type === 'closed') return this.slowerThan === undefined ? state : { of: state, start: now };
-    if (state.type !== 'half-open' || state.probes.size + state.successes >= this.#rules.halfOpenCalls)
-      return undefined;
-    const probe: Ticket = { of: state, start: now };
-    state.probes.add(probe);
+    const of = this.at(now);
+    if (of.type === 'closed') return this.slowerThan === undefined ? of : { of, start: now };
+    if (of.type !== 'half-open' || of.probes.size + of.successes >= this.#rules.halfOpenCalls) return undefined;
+    const probe: Ticket = { of, start: now };
+    of.probes.add(probe);
     return probe;
   }
 
-  /** Takes a ticket back, whatever became of the call, and says whether its result counts. A probe's slot is free. */
+  /** Takes a ticket back, whatever became of the call, and says whether its result counts. A probe's place is free. */
   giveBack(ticket: Ticket, now: Milliseconds): boolean {
     const { of } = ticket;
     if (of.type === 'half-open') {
@@ -99,23 +98,20 @@ export class Circuit {
   }
 
   /** Learns how a call ended, unless the state it was admitted in has been left. */
-  record(ticket: Ticket, failed: boolean, failure: unknown, now: Milliseconds): void {
-    const { of } = ticket;
+  record({ of, start }: Ticket, failed: boolean, failure: unknown, now: Milliseconds): void {
     if (of !== this.state) return;
-    const took = now - ticket.start;
-    if (of.type === 'closed') {
-      if (failed) of.failure = failure;
-      if (of.memory.record(failed, now, took)) this.#trip(undefined, of.failure, failed, now);
-    } else if (failed || took > (this.slowerThan ?? Infinity)) {
-      this.#trip(of.after, failed ? failure : of.after.failure, failed, now);
-    } else if (++of.successes === this.#rules.halfOpenCalls) this.close(now);
+    const took = now - start;
+    if (failed) of.failure = failure;
+    if (of.type === 'closed' ? of.memory.record(failed, now, took) : failed || took > (this.slowerThan ?? Infinity)) {
+      // Where a success is what opens the circuit, the failure is an earlier one, and what it asked for is over.
+      this.#change(this.#opened(of, failed ? hintOf(failure) : 0, now));
+    } else if (of.type === 'half-open' && ++of.successes === this.#rules.halfOpenCalls) this.close(now);
   }
 
   /** Opens the circuit by hand, as if its rule held. Nothing if it is open already. */
   open(now: Milliseconds): void {
     const state = beneath(this.at(now));
-    if (state.type === 'closed') this.#replace(this.#opened(undefined, state.failure, 0, now));
-    else if (state.type === 'half-open') this.#replace(this.#opened(state.after, state.after.failure, 0, now));
+    if (state.type !== 'open') this.#replace(this.#opened(state, 0, now));
   }
 
   /** Closes the circuit, and forgets what it has counted. */
@@ -126,80 +122,66 @@ export class Circuit {
 
   /** Isolates the circuit, until as many releases as there were isolations. Each counts once. */
   isolate(now: Milliseconds): () => void {
-    let state = this.at(now);
-    if (state.type !== 'isolated') {
-      // Its open time is over: it half opens again afterwards, with new probes.
-      const below = state.type === 'half-open' ? { ...state.after, until: now } : state;
-      this.#change((state = { type: 'isolated', handles: 0, below }));
+    let isolated = this.at(now);
+    if (isolated.type !== 'isolated') {
+      // The time of a half-open circuit is over: it half opens again afterwards, with new probes.
+      const below: Closed | Open = isolated.type === 'half-open' ? { ...isolated, type: 'open', until: now } : isolated;
+      this.#change((isolated = { type: 'isolated', handles: new Set(), below }));
     }
-    const isolated = state;
-    isolated.handles++;
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      if (--isolated.handles > 0) return;
+    const { handles } = isolated;
+    const release = (): void => {
+      if (!handles.delete(release) || handles.size > 0) return;
       const { below } = isolated;
       // The same memory, but a generation of its own: what began before the isolation does not count after it.
       this.#change(below.type === 'closed' ? new Closed(below.memory, below.failure) : below);
     };
+    handles.add(release);
+    return release;
   }
 
   snapshot(now: Milliseconds): CircuitSnapshot {
     const state = beneath(this.at(now));
     if (state.type === 'closed') {
       const memory = state.memory.snapshot?.(now);
-      return memory === undefined ? { state: 'closed' } : { state: 'closed', memory };
+      return { state: 'closed', ...(memory !== undefined && { memory }) };
     }
-    const open = state.type === 'open';
-    const { openings, own, duration, until } = open ? state : state.after;
-    return {
-      state: state.type,
-      openings,
-      own: orNull(own),
-      duration: orNull(duration),
-      remaining: open ? orNull(Math.max(until - now, 0)) : 0,
-      successes: open ? 0 : state.successes,
-    };
+    const { type, openings, own, duration, until } = state;
+    const successes = type === 'open' ? 0 : state.successes;
+    return { state: type, openings, own, duration, remaining: Math.max(until - now, 0), successes };
   }
 
   /** Goes on from a snapshot. Not an edge: nobody is told. */
   restore(saved: CircuitSnapshot, now: Milliseconds): void {
     if (saved.state === 'closed') {
-      if (saved.memory !== undefined && this.state.type === 'closed') this.state.memory.restore?.(saved.memory, now);
+      if (this.state.type === 'closed') this.state.memory.restore?.(saved.memory, now);
       return;
     }
-    const { openings, own, duration, remaining } = saved;
-    // At least one more probe, also where there are to be fewer now: nothing else would close the circuit.
-    const successes = Math.min(saved.successes, this.#rules.halfOpenCalls - 1);
+    const { openings, own, duration, remaining, successes } = saved;
     const until = now + (remaining ?? Infinity);
-    const open: Open = {
-      type: 'open',
-      openings,
-      own: own ?? Infinity,
-      duration: duration ?? Infinity,
-      until,
-      failure: undefined,
-    };
-    this.state = saved.state === 'open' ? open : { type: 'half-open', after: open, probes: new Set(), successes };
+    const open = { openings, own: own ?? Infinity, duration: duration ?? Infinity, until, failure: undefined };
+    this.state =
+      saved.state === 'open'
+        ? { type: 'open', ...open }
+        : // At least one probe more, also where there are to be fewer now: nothing else would close the circuit.
+          {
+            type: 'half-open',
+            ...open,
+            probes: new Set(),
+            successes: Math.min(successes, this.#rules.halfOpenCalls - 1),
+          };
   }
 
-  /** Opens. Where it is a success that opens the circuit, the failure is an earlier one, and what it asked for is over. */
-  #trip(after: Open | undefined, failure: unknown, hinted: boolean, now: Milliseconds): void {
-    this.#change(this.#opened(after, failure, hinted ? hintOf(failure) : 0, now));
-  }
-
-  #opened(after: Open | undefined, failure: unknown, hint: Milliseconds, now: Milliseconds): Open {
+  #opened(from: Closed | Open | HalfOpen, hint: Milliseconds, now: Milliseconds): Open {
     const { openDuration, maxOpenDuration, random } = this.#rules;
-    const openings = (after?.openings ?? 0) + 1;
+    const openings = from.openings + 1;
     let own =
       typeof openDuration === 'number'
         ? openDuration
-        : Math.min(openDuration(openings, after?.own, random), maxOpenDuration);
+        : Math.min(openDuration(openings, from.own, random), maxOpenDuration);
     // A backoff that says stop means as long as may be.
     if (!(own >= 0)) own = maxOpenDuration;
     const duration = Math.max(own, Math.min(hint, maxOpenDuration));
-    return { type: 'open', openings, own, duration, until: now + duration, failure };
+    return { type: 'open', openings, own, duration, until: now + duration, failure: from.failure };
   }
 
   /** What lies below an isolation changes unseen. */
@@ -223,9 +205,4 @@ function hintOf(failure: unknown): Milliseconds {
 
 function beneath(state: CircuitState): Closed | Open | HalfOpen {
   return state.type === 'isolated' ? state.below : state;
-}
-
-/** JSON has no Infinity. */
-function orNull(time: Milliseconds): Milliseconds | null {
-  return time === Infinity ? null : time;
 }

@@ -6,15 +6,7 @@ import { failureRatio, type TripRule } from '../algorithms/trip-rules.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { CircuitOpenError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import {
-  duration,
-  known,
-  numberBetween,
-  oneOf,
-  optionalFunction,
-  positiveInteger,
-  wholeNumber,
-} from '../core/options.ts';
+import { duration, known, numberBetween, oneOf, optionalFunction, positiveInteger } from '../core/options.ts';
 import { type Classify, classifyGuarded, verdictOf } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
@@ -122,9 +114,8 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
   } = options;
   const { classify = classifyGuarded, restore, captureStack = false } = options;
   const { clock = systemClock, random = systemRandom, name = 'circuitBreaker', onEvent } = options;
-  if (typeof openDuration !== 'function') duration('circuitBreaker: openDuration', openDuration);
-  duration('circuitBreaker: maxOpenDuration', maxOpenDuration);
-  duration('circuitBreaker: probeLease', probeLease);
+  const spans = { maxOpenDuration, probeLease, ...(typeof openDuration !== 'function' && { openDuration }) };
+  for (const [option, value] of Object.entries(spans)) duration(`circuitBreaker: ${option}`, value);
   // Finite, for all of them must have succeeded some day.
   numberBetween(
     'circuitBreaker: halfOpenCalls',
@@ -132,9 +123,9 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
     1,
     2 ** 31,
   );
-  optionalFunction('circuitBreaker: trip', trip);
-  optionalFunction('circuitBreaker: classify', classify);
-  optionalFunction('circuitBreaker: onEvent', onEvent);
+  for (const [option, value] of Object.entries({ trip, classify, random, onEvent })) {
+    optionalFunction(`circuitBreaker: ${option}`, value);
+  }
 
   const circuit = new Circuit({ trip, openDuration, maxOpenDuration, halfOpenCalls, probeLease, random }, changed);
   if (restore !== undefined) circuit.restore(checked(restore), clock.now());
@@ -171,8 +162,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         return circuit.at(clock.now()).type;
       },
       get idle() {
-        const saved = circuit.snapshot(clock.now());
-        return circuit.state.type === 'closed' && saved.state === 'closed' && saved.memory === undefined;
+        return 'memory' in circuit.snapshot(clock.now()) ? false : circuit.state.type === 'closed';
       },
       isolate() {
         const release = circuit.isolate(clock.now());
@@ -197,27 +187,24 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
       message = `${name}: the circuit is ${state.type}`;
     }
     const retryAfter = state.type === 'open' ? state.until - now : undefined;
-    const cause = state.type === 'open' ? state.failure : state.type === 'half-open' ? state.after.failure : undefined;
     if (onEvent) emit(onEvent, { type: 'rejected', name, state: state.type, retryAfter });
-    return new CircuitOpenError({ name, message, retryAfter, cause, captureStack: captureStack || first });
+    return new CircuitOpenError({
+      name,
+      message,
+      retryAfter,
+      cause: state.failure,
+      captureStack: captureStack || first,
+    });
   }
 }
 
+/** Numbers that would keep the circuit open for ever do not pass; `null` is what JSON has for Infinity. */
 function checked(restore: CircuitSnapshot): CircuitSnapshot {
-  const label = 'circuitBreaker: restore.';
-  if (oneOf(`${label}state`, restore?.state, ['closed', 'open', 'half-open']) !== 'closed') {
-    const {
-      openings,
-      own,
-      duration: whole,
-      remaining,
-      successes,
-    } = restore as Exclude<CircuitSnapshot, { state: 'closed' }>;
-    wholeNumber(`${label}openings`, openings);
-    duration(`${label}own`, own ?? Infinity);
-    duration(`${label}duration`, whole ?? Infinity);
-    duration(`${label}remaining`, remaining ?? Infinity);
-    wholeNumber(`${label}successes`, successes);
+  if (oneOf('circuitBreaker: restore.state', restore?.state, ['closed', 'open', 'half-open']) !== 'closed') {
+    for (const name of ['openings', 'own', 'duration', 'remaining', 'successes']) {
+      const value = (restore as unknown as Record<string, unknown>)[name];
+      duration(`circuitBreaker: restore.${name}`, value === null ? Infinity : value);
+    }
   }
   return restore;
 }

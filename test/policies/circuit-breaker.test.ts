@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 import { constant, exponential, noJitter } from '../../src/algorithms/backoff.ts';
 import { consecutiveFailures, failureRatio, slowCallRatio, type TripRule } from '../../src/algorithms/trip-rules.ts';
-import { CircuitOpenError, RejectedError } from '../../src/core/errors.ts';
+import { CircuitOpenError, RejectedError, TimeoutError } from '../../src/core/errors.ts';
 import { onListenerError } from '../../src/core/events.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
 import {
@@ -11,6 +11,8 @@ import {
   type CircuitBreakerOptions,
   circuitBreaker,
 } from '../../src/policies/circuit-breaker.ts';
+import { retry } from '../../src/policies/retry.ts';
+import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import published from '../vectors/circuit-breaker.json' with { type: 'json' };
 
@@ -842,7 +844,6 @@ test('a circuit that is open for ever is so by way of JSON [72]', async () => {
   breaker.open();
   const saved = throughJson(breaker);
   assert.deepEqual(saved, { state: 'open', openings: 1, own: null, duration: null, remaining: null, successes: 0 });
-  assert.deepEqual(saved, breaker.snapshot());
   const restored = circuitBreaker({ restore: saved, clock });
   await clock.advance(1e15);
   assert.equal(restored.state, 'open');
@@ -966,6 +967,69 @@ test('a call made within another goes by the state of its own time [8]', async (
     }),
     rejected,
   );
+  assert.equal(breaker.state, 'open');
+});
+
+// ---- with others
+
+test('a timeout inside counts as a failure, one outside leaves the breaker without a word [47, 113]', async () => {
+  const never = (): Promise<never> => new Promise(() => {});
+  const inside = subject();
+  const late = pipeline(inside.breaker, timeout({ duration: 50, clock: inside.clock })).execute(never);
+  const outside = subject();
+  let settle: (value: unknown) => void = () => {};
+  const cut = pipeline(timeout({ duration: 50, clock: outside.clock }), outside.breaker).execute(
+    () => new Promise((_, reject) => (settle = reject)),
+  );
+  const gone = Promise.all([assert.rejects(late, TimeoutError), assert.rejects(cut, TimeoutError)]);
+  await inside.clock.advance(50);
+  await outside.clock.advance(50);
+  await gone;
+  assert.deepEqual([inside.breaker.state, outside.breaker.state], ['open', 'closed']);
+  // Nor does what the task gives in the end, which nobody hears.
+  settle(down);
+  await outside.clock.advance(0);
+  assert.equal(outside.breaker.state, 'closed');
+});
+
+test('a probe cut off by a timeout outside makes room for the next [58, 61, 113]', async () => {
+  const { breaker, clock } = await halfOpen();
+  const guarded = pipeline(timeout({ duration: 50, clock }), breaker);
+  const cut = assert.rejects(
+    guarded.execute(() => new Promise(() => {})),
+    TimeoutError,
+  );
+  await clock.advance(50);
+  await cut;
+  assert.equal(breaker.state, 'half-open');
+  await guarded.execute(ok);
+  assert.equal(breaker.state, 'closed');
+});
+
+test('inside a retry each try is counted, and an open circuit is not tried again [105, K21]', async () => {
+  const { breaker, events, clock } = subject({ trip: consecutiveFailures({ count: 2 }) });
+  let calls = 0;
+  const task = (): Promise<never> => {
+    calls++;
+    return fail();
+  };
+  const guarded = pipeline(retry({ maxAttempts: 6, backoff: constant({ delay: 0 }), clock }), breaker);
+  await assert.rejects(guarded.execute(task), (error) => error instanceof CircuitOpenError && error.cause === down);
+  assert.equal(calls, 2);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['open', 'rejected'],
+  );
+});
+
+test('outside a retry a call is counted once, with all its tries [106]', async () => {
+  const { breaker, clock } = subject({ trip: consecutiveFailures({ count: 2 }) });
+  let calls = 0;
+  const guarded = pipeline(breaker, retry({ maxAttempts: 3, backoff: constant({ delay: 0 }), clock }));
+  const task = (): Promise<string> => (++calls % 3 === 0 ? ok() : fail());
+  for (let call = 0; call < 5; call++) await guarded.execute(task);
+  assert.deepEqual([calls, breaker.state], [15, 'closed']);
+  for (let call = 0; call < 2; call++) await assert.rejects(guarded.execute(fail), down);
   assert.equal(breaker.state, 'open');
 });
 
