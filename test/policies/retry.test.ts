@@ -115,7 +115,7 @@ test('gives the same number to task, classify, backoff and events [12]', async (
   ]);
 });
 
-test('with a signal aborted before, nothing runs, and the reason comes back [13, 17]', async () => {
+test('with a signal aborted before, nothing runs, and the reason comes back [13, 17, K2]', async () => {
   const clock = new ManualClock();
   const { task, calls } = script(clock, 'value');
   const reason = failure('changed my mind');
@@ -656,14 +656,14 @@ test('a retry without end keeps only the end of its history [37]', async () => {
   const last = failure('last', { retryable: false });
   let calls = 0;
   const state = start({ clock, maxAttempts: Infinity, backoff: () => 0 }, () => {
-    throw ++calls < 10_000 ? boom : last;
+    throw ++calls < 2_000 ? boom : last;
   });
   await clock.advance(0);
   for (let turns = 0; turns < 500 && !state.settled; turns++) await clock.advance(0);
-  assert.equal(calls, 10_000);
+  assert.equal(calls, 2_000);
   assert.equal(state.error, last);
   assert.equal(attemptsOf(last).length, 100);
-  assert.equal(attemptsOf(last).at(-1)?.attempt, 10_000);
+  assert.equal(attemptsOf(last).at(-1)?.attempt, 2_000);
 });
 
 test('of two retries one inside the other, both try, each counting from one [38]', async () => {
