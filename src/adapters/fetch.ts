@@ -1,5 +1,5 @@
 import { exponential } from '../algorithms/backoff.ts';
-import { isRequest, prepare } from '../algorithms/request.ts';
+import { prepare } from '../algorithms/request.ts';
 import { parseRetryAfter } from '../algorithms/retry-after.ts';
 import { isFromFetch, isTransient } from '../algorithms/transient.ts';
 import { perKey } from '../compositions/per-key.ts';
@@ -102,18 +102,16 @@ export function resilientFetch<Fetch extends ForeignFetch>(
 export function resilientFetch(options: ResilientFetchOptions = {}): typeof globalThis.fetch {
   known('resilientFetch', options, [...replaced, 'pipeline', 'throwOnFailure', 'holdUntil', 'fetch', 'clock', 'name']);
   const { clock = systemClock, name = 'resilientFetch', throwOnFailure = false } = options;
+  optionalObject('resilientFetch: clock', clock, ['now', 'coarse', 'wall', 'schedule']);
   const own = optionalFunction('resilientFetch: fetch', options.fetch);
   if (typeof throwOnFailure !== 'boolean') throw new TypeError('resilientFetch: throwOnFailure must be true or false');
   const holdUntil = oneOf('resilientFetch: holdUntil', options.holdUntil ?? 'headers', ['headers', 'body']);
   const guarded = options.pipeline === undefined ? standard(options, clock, name) : given(options, options.pipeline);
   const maxAttempts = options.pipeline === undefined ? (options.retry?.maxAttempts ?? 3) : Infinity;
 
-  return async (input, init) => {
-    // A request in place of init: what it says is behind getters, which copying would lose.
-    if (isRequest(init)) [input, init] = [new Request(input, init), undefined];
-    const { method, url, origin, repeatable, init: sent } = prepare(input, init);
-    const source = isRequest(input) && (init?.body ?? undefined) === undefined ? input : undefined;
-    const caller = (init?.signal === undefined && isRequest(input) ? input.signal : init?.signal) ?? undefined;
+  return async (...asked) => {
+    const { method, url, origin, repeatable, input, init, signal, source } = prepare(...asked);
+    const caller = signal ?? undefined;
     const tries: Try[] = [];
     let cloned = false;
     let only: Promise<Response> | undefined;
@@ -161,7 +159,7 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof glob
         const again = source !== undefined && repeatable && attempt < maxAttempts;
         cloned ||= again;
         const fetch = own ?? globalThis.fetch;
-        const response = await fetch(again ? source.clone() : input, { ...sent, signal: controller?.signal ?? signal });
+        const response = await fetch(again ? source.clone() : input, { ...init, signal: controller?.signal ?? signal });
         if (signal.aborted) {
           cancelBody(response);
           throw signal.reason;
@@ -220,12 +218,9 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
 
   const total = limit('timeout', 30_000);
   const each = limit('tryTimeout', 10_000);
-  const retries = filled(options.retry, {
-    ...named('retry'),
-    random,
-    backoff: exponential({ initial: 200, max: 10_000 }),
-  });
-  const { onEvent: heard } = retries;
+  const backoff = exponential({ initial: 200, max: 10_000 });
+  const retries = filled('retry', options.retry, { ...named('retry'), random, backoff });
+  const heard = optionalFunction('retry: onEvent', retries.onEvent);
   const again = retry({
     ...retries,
     onEvent(event) {
@@ -236,7 +231,7 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
     },
   });
   const breakerOf = (origin: string): CircuitBreaker => {
-    const options = filled(breaker || {}, { ...named('breaker'), random });
+    const options = filled('breaker', breaker === false ? undefined : breaker, { ...named('breaker'), random });
     return circuitBreaker({ ...options, name: `${options.name} ${origin}` });
   };
   // Bad options are told now, not at the first call.
@@ -252,8 +247,10 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
   };
 }
 
-/** Options with defaults where they are missing or `undefined`. */
-function filled<O extends object, D extends object>(options: O | undefined, defaults: D): O & D {
+/** The options of a part, with defaults where they are missing or `undefined`. */
+function filled<O extends object, D extends object>(of: string, options: O | undefined, defaults: D): O & D {
+  if (options !== undefined && Object(options) !== options)
+    throw new TypeError(`resilientFetch: ${of} must be an object`);
   const said = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(said) } as O & D;
 }

@@ -5,8 +5,13 @@ export interface Preparation {
   readonly origin: string;
   /** Sending it twice does no harm, and can be done. */
   readonly repeatable: boolean;
-  /** The caller's own, with bytes copied that he may change before the last try. */
+  /** What to call `fetch` with: the caller's own, but for bytes, copied since he may change them before the last try. */
+  readonly input: RequestInfo | URL;
   readonly init: RequestInit | undefined;
+  /** The caller's signal. */
+  readonly signal: RequestInit['signal'];
+  /** A request that is used up by sending it: to be cloned, if it is to be sent again. */
+  readonly source: Request | undefined;
 }
 
 /** Methods that do nothing more when repeated: RFC 9110, section 9.2.2. */
@@ -26,27 +31,38 @@ export function isRequest(input: unknown): input is Request {
  * @throws {TypeError} that `fetch` would reject with: bad input is told here from errors of the network, which are
  * `TypeError`s too
  */
-export function prepare(input: RequestInfo | URL, given: RequestInit | undefined): Preparation {
-  const body = given?.body ?? undefined;
-  const { method, url, headers } = isRequest(input) ? looked(input, given) : checked(input, given, body);
+export function prepare(input: RequestInfo | URL, init?: RequestInit): Preparation {
+  // A request in place of init: what it says is behind getters, which copying would lose.
+  if (isRequest(init)) return prepare(new Request(input, init));
+  const given = isRequest(input) ? input : undefined;
+  const body = init?.body ?? undefined;
+  const { method, url, headers } = given === undefined ? checked(input, init) : looked(given, init);
   const { protocol, host } = new URL(url);
   const bytes = ArrayBuffer.isView(body) || body instanceof ArrayBuffer;
   const repeatable =
     /^https?:$/.test(protocol) &&
     (idempotent.includes(method) || headers.has('idempotency-key')) &&
     (body === undefined || bytes || lasting.test(Object.prototype.toString.call(body)));
-  const init = repeatable && bytes ? { ...given, body: copied(body) } : given;
-  return { method, url, origin: `${protocol}//${host}`, repeatable, init };
+  return {
+    method,
+    url,
+    origin: `${protocol}//${host}`,
+    repeatable,
+    input,
+    init: repeatable && bytes ? { ...init, body: copied(body) } : init,
+    signal: init?.signal === undefined ? given?.signal : init.signal,
+    source: body === undefined ? given : undefined,
+  };
 }
 
 /** The body is left out, so that a stream stays untouched; the signal too, which would get a listener. */
-function checked(input: string | URL, init: RequestInit | undefined, body: unknown): Request {
-  return new Request(input, { ...init, body: body === undefined ? null : '', signal: null });
+function checked(input: RequestInfo | URL, init: RequestInit | undefined): Request {
+  return new Request(input, { ...init, body: (init?.body ?? undefined) === undefined ? null : '', signal: null });
 }
 
 function looked(source: Request, init: RequestInit | undefined): Request {
   const method = init?.method ?? source.method;
-  if (init?.body === undefined || init.body === null) {
+  if ((init?.body ?? undefined) === undefined) {
     // Throws: its body is gone.
     if (source.bodyUsed || source.body?.locked) source.clone();
     if (init?.method === undefined && init?.headers === undefined) return source;

@@ -443,12 +443,18 @@ test("an option of a part's own comes before the common one, and undefined is no
 });
 
 test.each<[object, ErrorConstructor, RegExp]>([
+  [5 as unknown as object, TypeError, /resilientFetch: options must be an object, got 5/],
   [{ timeuot: 1 }, TypeError, /resilientFetch: unknown option "timeuot"; did you mean "timeout"/],
   [{ timeout: -1 }, RangeError, /resilientFetch: timeout must be .*got -1/],
   [{ tryTimeout: Number.NaN }, RangeError, /resilientFetch: tryTimeout must be .*got NaN/],
   [{ tryTimeout: '1' }, TypeError, /resilientFetch: tryTimeout/],
   [{ retry: { maxAttempts: 0 } }, RangeError, /retry: maxAttempts/],
   [{ retry: { attempts: 1 } }, TypeError, /retry: unknown option/],
+  [{ retry: 3 }, TypeError, /resilientFetch: retry must be an object/],
+  [{ retry: { onEvent: 1 } }, TypeError, /retry: onEvent must be a function/],
+  [{ breaker: null }, TypeError, /resilientFetch: breaker must be an object/],
+  [{ breaker: true }, TypeError, /resilientFetch: breaker must be an object/],
+  [{ clock: { now() {} } }, TypeError, /resilientFetch: clock must be an object with now, coarse, wall, schedule/],
   [{ breaker: { openDuration: -1 } }, RangeError, /circuitBreaker: openDuration/],
   [{ breaker: { trips: 1 } }, TypeError, /circuitBreaker: unknown option/],
   [{ throwOnFailure: 1 }, TypeError, /resilientFetch: throwOnFailure must be true or false/],

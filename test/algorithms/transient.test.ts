@@ -39,6 +39,11 @@ test.each([
   ['Chromium', new TypeError('Failed to fetch')],
   ['Firefox', new TypeError('NetworkError when attempting to fetch resource.')],
   ['Safari', new TypeError('Load failed')],
+  ['Deno, of late', new TypeError('fetch failed')],
+  [
+    'Bun, of late',
+    Object.assign(new TypeError('ECONNRESET: The socket connection was closed'), { code: 'ECONNRESET' }),
+  ],
   ['Deno', new TypeError('error sending request for url (http://127.0.0.1:1/)')],
   [
     'Bun',
