@@ -178,6 +178,7 @@ export abstract class Scope implements Context, Call {
   }
 
   abort(error: unknown): void {
+    this.alive().ending = true;
     soon(() => this.ownedBy()?.waitOut(this, error));
   }
 

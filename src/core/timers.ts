@@ -72,13 +72,14 @@ export class TimeoutQueue implements Node {
   /** Calls `expire` with the call once its time is up, unless it is unlinked before. */
   insert(call: Expiring, expire: (call: Expiring) => void): void {
     call.expire = expire;
-    // A call whose deadline has been read already brings a batch of its own.
+    // A call whose deadline has been read already brings a batch of its own, and no step's timer.
+    const stamped = this.step === 0 || call.batch !== undefined;
     call.batch ??= this.step === 0 ? this.open() : (this.batch ??= this.open());
     const last = this.previous as Node;
     call.previous = last;
     call.next = this;
     last.next = this.previous = call;
-    if (this.step === 0 && this.timer === undefined) this.arm();
+    if (stamped && this.timer === undefined) this.arm();
   }
 
   private open(): Batch {
