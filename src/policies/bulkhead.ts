@@ -1,7 +1,9 @@
 import { Semaphore } from '../algorithms/semaphore.ts';
+import { type Follower, Followers, unfollow } from '../core/abort.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { BulkheadFullError } from '../core/errors.ts';
+import { AbandonedError, BulkheadFullError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
+import type { Call } from '../core/layer.ts';
 import { WaitingLine } from '../core/line.ts';
 import {
   duration,
@@ -32,6 +34,11 @@ export interface BulkheadOptions {
    * waiting for ever. 0 or more. Default 1_000; 0 is first come, first served, `Infinity` is strictly by priority.
    */
   ageing?: Milliseconds | undefined;
+  /**
+   * How long `close()` waits for calls that run before it abandons them. 0 or more. Default `Infinity`: as long as they
+   * take. A finite one has each call watched, which costs it as much as a timeout does.
+   */
+  grace?: Milliseconds | undefined;
   clock?: Clock | undefined;
   /** Carried by events and errors. Default `'bulkhead'`. */
   name?: string | undefined;
@@ -65,7 +72,10 @@ export interface Bulkhead extends Policy {
    * @throws {RangeError} unless 1 or more
    */
   resize(maxConcurrent: number): void;
-  /** Turns new and waiting calls away from now on. Resolves once no call runs. */
+  /**
+   * Turns new and waiting calls away from now on. Resolves once no call runs; or when `grace` is over: then the signals
+   * of those that still run abort, with an `AbandonedError`, and their callers are let go with it.
+   */
   close(): Promise<void>;
 }
 
@@ -102,6 +112,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     maxWait = Infinity,
     releaseOn = 'settle',
     ageing = 1_000,
+    grace = Infinity,
     clock = systemClock,
     name = 'bulkhead',
     onEvent,
@@ -111,6 +122,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     'maxWait',
     'releaseOn',
     'ageing',
+    'grace',
     'clock',
     'name',
     'onEvent',
@@ -120,6 +132,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   duration('bulkhead: maxWait', maxWait);
   oneOf('bulkhead: releaseOn', releaseOn, ['settle', 'abandon']);
   duration('bulkhead: ageing', ageing);
+  duration('bulkhead: grace', grace);
   optionalObject('bulkhead: clock', clock, ['now', 'coarse', 'schedule']);
   optionalFunction('bulkhead: onEvent', onEvent);
 
@@ -127,6 +140,8 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   const line = new WaitingLine<Permit>({ clock, maxWait, ageing, take, expired: () => rejected('expired') });
   // One permit for all ordinary calls: while it stays the same object, the frame keeps its handlers.
   const ordinary: Permit = { cost: 1 };
+  /** Calls that run, if there is a grace. Each takes itself out once it has unwound. */
+  const watched = new Followers();
   let closing: Promise<void> | undefined;
   let drained = (): void => {};
 
@@ -148,6 +163,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
         if (line.length > length) tell();
         return waiting;
       },
+      ...(grace < Infinity && { watch: (call: Call) => watched.add(call as unknown as Follower) }),
       leave({ cost }) {
         slots.release(cost);
         if (line.length > 0) line.admit();
@@ -170,8 +186,12 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       },
       close() {
         closing ??= new Promise((resolve) => {
-          if (slots.taken === 0) resolve();
-          else drained = resolve;
+          if (slots.taken === 0) return resolve();
+          const timer = grace < Infinity ? clock.schedule(grace, abandonAll) : undefined;
+          drained = () => {
+            timer?.cancel();
+            resolve();
+          };
         });
         line.close(() => rejected('closed'));
         return closing;
@@ -189,6 +209,14 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   function rejected(reason: Reason): BulkheadFullError {
     tell(reason);
     return new BulkheadFullError({ name, message: `${name}: ${reasons[reason]}` });
+  }
+
+  function abandonAll(): void {
+    for (let call = watched.next as Follower; call !== watched; call = watched.next as Follower) {
+      unfollow(call);
+      (call as unknown as Call).stop(new AbandonedError({ name, message: `${name}: closed` }));
+    }
+    drained();
   }
 
   function tell(reason?: Reason): void {

@@ -213,15 +213,15 @@ test('lets those behind a heavy one move up when his time is up [79, 85]', async
   assert.deepEqual(log.sort(), ['heavy expired', 'light in']);
 });
 
-test('serves 100,000 waiters with one timer [79, 103]', async () => {
+test('serves 20,000 waiters with one timer [79, 103]', async () => {
   const { line, policy, clock } = setUp({ maxWait: 100 });
   let expired = 0;
-  for (let i = 0; i < 100_000; i++) policy.execute(() => {}).catch(() => expired++);
-  assert.equal(line.length, 100_000);
+  for (let i = 0; i < 20_000; i++) policy.execute(() => {}).catch(() => expired++);
+  assert.equal(line.length, 20_000);
   assert.equal(clock.pending, 1);
   await clock.advance(100);
   assert.equal(line.length, 0);
-  assert.equal(expired, 100_000);
+  assert.equal(expired, 20_000);
   assert.equal(clock.pending, 0);
 });
 

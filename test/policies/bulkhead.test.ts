@@ -2,11 +2,12 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'vitest';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
-import { BulkheadFullError, RejectedError } from '../../src/core/errors.ts';
+import { AbandonedError, BulkheadFullError, RejectedError } from '../../src/core/errors.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
-import type { CallOptions } from '../../src/core/policy.ts';
+import type { CallOptions, Context } from '../../src/core/policy.ts';
 import { type BulkheadEvent, type BulkheadOptions, bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
+import { fallback } from '../../src/policies/fallback.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 
@@ -393,6 +394,60 @@ test('closed, it turns away who waits and who comes, and is done once nobody run
   assert.equal(clock.pending, 0);
   await gate.close();
   await bulkhead({ maxConcurrent: 1 }).close();
+});
+
+test('closed, it abandons what still runs when its grace is over, and is done [84]', async () => {
+  for (const releaseOn of ['settle', 'abandon'] as const) {
+    const clock = new ManualClock();
+    const gate = bulkhead({ maxConcurrent: 4, grace: 500, releaseOn, clock, name: 'gate' });
+    const limited = pipeline(gate, timeout({ duration: 10_000, clock }));
+    const signals: AbortSignal[] = [];
+    const wait = (duration: number) => (context: Context) => {
+      signals.push(context.signal);
+      return new Promise((resolve) => clock.schedule(duration, () => resolve('done')));
+    };
+    const quick = gate.execute(wait(100));
+    const calls = [
+      gate.execute(wait(1_000)),
+      limited.execute(wait(1_000)),
+      pipeline(fallback({ value: 'instead' }), gate).execute(wait(1_000)),
+    ];
+    const settled = Promise.allSettled(calls);
+    let closed = false;
+    void gate.close().then(() => {
+      closed = true;
+    });
+    await clock.advance(499);
+    assert.equal(await quick, 'done');
+    assert.equal(closed, false);
+    await clock.advance(1);
+    assert.equal(closed, true);
+    const [slow, timed, covered] = await settled;
+    for (const one of [slow, timed]) {
+      assert.ok(one?.status === 'rejected' && one.reason instanceof AbandonedError);
+      assert.deepEqual([one.reason.code, one.reason.message], ['ERR_ABANDONED', 'gate: closed']);
+    }
+    assert.deepEqual(covered, { status: 'fulfilled', value: 'instead' });
+    assert.deepEqual(
+      signals.map(({ aborted }) => aborted),
+      [false, true, true, true],
+    );
+    assert.equal(gate.running, releaseOn === 'settle' ? 3 : 0);
+    await clock.advance(500);
+    assert.equal(gate.running, 0);
+    assert.equal(clock.pending, 0);
+  }
+});
+
+test('closed, it does not wait for its grace where nobody runs any more [84]', async () => {
+  const clock = new ManualClock();
+  const gate = bulkhead({ maxConcurrent: 1, grace: 500, clock });
+  const call = gate.execute(() => new Promise((resolve) => clock.schedule(100, () => resolve('done'))));
+  const closed = gate.close();
+  await clock.advance(100);
+  await closed;
+  assert.equal(await call, 'done');
+  assert.equal(clock.pending, 0);
 });
 
 test('tells who waits and who is turned away, after it is so [K12]', async () => {
