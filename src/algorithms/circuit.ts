@@ -98,14 +98,20 @@ export class Circuit {
   }
 
   /** Learns how a call ended, unless the state it was admitted in has been left. */
-  record({ of, start }: Ticket, failed: boolean, failure: unknown, now: Milliseconds): void {
+  record(ticket: Ticket, failed: boolean, failure: unknown, now: Milliseconds): void {
+    const { of } = ticket;
     if (of !== this.state) return;
-    const took = now - start;
+    const took = now - ticket.start;
     if (failed) of.failure = failure;
-    if (of.type === 'closed' ? of.memory.record(failed, now, took) : failed || took > (this.slowerThan ?? Infinity)) {
-      // Where a success is what opens the circuit, the failure is an earlier one, and what it asked for is over.
-      this.#change(this.#opened(of, failed ? hintOf(failure) : 0, now));
-    } else if (of.type === 'half-open' && ++of.successes === this.#rules.halfOpenCalls) this.close(now);
+    if (of.type === 'closed') {
+      if (of.memory.record(failed, now, took)) this.trip(of, failed, now);
+    } else if (failed || took > (this.slowerThan ?? Infinity)) this.trip(of, failed, now);
+    else if (++of.successes === this.#rules.halfOpenCalls) this.close(now);
+  }
+
+  /** Opens. Where a success is what opens the circuit, the failure is an earlier one, and what it asked for is over. */
+  trip(from: Closed | HalfOpen, failed: boolean, now: Milliseconds): void {
+    this.#change(this.#opened(from, failed ? hintOf(from.failure) : 0, now));
   }
 
   /** Opens the circuit by hand, as if its rule held. Nothing if it is open already. */

@@ -7,9 +7,9 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { CircuitOpenError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { duration, known, numberBetween, oneOf, optionalFunction, positiveInteger } from '../core/options.ts';
-import { type Classify, classifyGuarded, verdictOf } from '../core/outcome.ts';
+import { type Classify, classifyGuarded, type Outcome, verdictOf } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
-import type { Milliseconds, Policy } from '../core/policy.ts';
+import type { Context, Milliseconds, Policy } from '../core/policy.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 
 const optionNames = [
@@ -146,15 +146,12 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         return circuit.admit(now) ?? turnAway(circuit.state, now);
       },
       leave(ticket, outcome, context) {
-        const inForce = ticket === circuit.state;
-        const now = inForce ? clock.coarse() : clock.now();
-        // Before it is judged: a probe's slot is free also where `classify` throws.
-        if (!inForce && !circuit.giveBack(ticket, now)) return;
-        // Nearly all calls end here, and it is a third of their cost not to ask.
-        if (plain && outcome.ok) return circuit.record(ticket, false, undefined, now);
-        const verdict = verdictOf(classify, outcome, context);
-        if (verdict !== 'ignore')
-          circuit.record(ticket, verdict === 'failure', outcome.ok ? outcome.value : outcome.error, now);
+        const { state } = circuit;
+        // Nearly all calls end here. A breaker that looks at nothing else then costs half as much.
+        if (ticket === state && plain && outcome.ok) {
+          const now = clock.coarse();
+          if (state.memory.record(false, now, NaN)) circuit.trip(state, false, now);
+        } else judge(ticket, outcome, context);
       },
     },
     {
@@ -173,6 +170,15 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
       snapshot: () => circuit.snapshot(clock.now()),
     },
   );
+
+  function judge(ticket: Ticket, outcome: Outcome, context: Context): void {
+    const now = ticket === circuit.state ? clock.coarse() : clock.now();
+    // First, so that a probe's place is free also where `classify` throws.
+    if (!circuit.giveBack(ticket, now)) return;
+    const verdict = verdictOf(classify, outcome, context);
+    if (verdict === 'ignore') return;
+    circuit.record(ticket, verdict === 'failure', outcome.ok ? outcome.value : outcome.error, now);
+  }
 
   function changed(state: CircuitState): void {
     if (onEvent === undefined) return;
