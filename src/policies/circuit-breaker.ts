@@ -6,26 +6,19 @@ import { failureRatio, type TripRule } from '../algorithms/trip-rules.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { CircuitOpenError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import { duration, known, numberBetween, oneOf, optionalFunction, positiveInteger } from '../core/options.ts';
+import {
+  duration,
+  known,
+  numberBetween,
+  oneOf,
+  optionalFunction,
+  optionalObject,
+  positiveInteger,
+} from '../core/options.ts';
 import { type Classify, classifyGuarded, type Outcome, verdictOf } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
 import { type Random, systemRandom } from '../core/random.ts';
-
-const optionNames = [
-  'trip',
-  'openDuration',
-  'maxOpenDuration',
-  'halfOpenCalls',
-  'probeLease',
-  'classify',
-  'restore',
-  'captureStack',
-  'clock',
-  'random',
-  'name',
-  'onEvent',
-] as const;
 
 export interface CircuitBreakerOptions {
   /** When to open. Default: half of the calls of the last 10 seconds failed, and there were at least 20. */
@@ -104,25 +97,39 @@ export interface CircuitBreaker extends Policy {
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
-  known('circuitBreaker', options, optionNames);
   const {
     trip = failureRatio(),
     openDuration = 5_000,
     maxOpenDuration = 300_000,
     halfOpenCalls = 1,
     probeLease = 30_000,
-  } = options;
-  const { classify = classifyGuarded, restore, captureStack = false } = options;
-  const { clock = systemClock, random = systemRandom, name = 'circuitBreaker', onEvent } = options;
+    classify = classifyGuarded,
+    restore,
+    captureStack = false,
+    clock = systemClock,
+    random = systemRandom,
+    name = 'circuitBreaker',
+    onEvent,
+  } = known('circuitBreaker', options, [
+    'trip',
+    'openDuration',
+    'maxOpenDuration',
+    'halfOpenCalls',
+    'probeLease',
+    'classify',
+    'restore',
+    'captureStack',
+    'clock',
+    'random',
+    'name',
+    'onEvent',
+  ]);
   const spans = { maxOpenDuration, probeLease, ...(typeof openDuration !== 'function' && { openDuration }) };
   for (const [option, value] of Object.entries(spans)) duration(`circuitBreaker: ${option}`, value);
+  positiveInteger('circuitBreaker: halfOpenCalls', halfOpenCalls);
   // Finite, for all of them must have succeeded some day.
-  numberBetween(
-    'circuitBreaker: halfOpenCalls',
-    positiveInteger('circuitBreaker: halfOpenCalls', halfOpenCalls),
-    1,
-    2 ** 31,
-  );
+  numberBetween('circuitBreaker: halfOpenCalls', halfOpenCalls, 1, 2 ** 31);
+  optionalObject('circuitBreaker: clock', clock, ['now', 'coarse']);
   for (const [option, value] of Object.entries({ trip, classify, random, onEvent })) {
     optionalFunction(`circuitBreaker: ${option}`, value);
   }
@@ -131,9 +138,8 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
   if (restore !== undefined) circuit.restore(checked(restore), clock.now());
   const timed = circuit.slowerThan !== undefined;
   const plain = classify === classifyGuarded;
-  /** The state that has last turned a call away, and what it says to those. */
-  let told: CircuitState | undefined;
-  let message = '';
+  /** What the state at hand says to those it turns away, once it has done so. */
+  let message: string | undefined;
 
   return guard<Ticket, Omit<CircuitBreaker, keyof Policy>>(
     {
@@ -181,17 +187,15 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
   }
 
   function changed(state: CircuitState): void {
+    message = undefined;
     if (onEvent === undefined) return;
     if (state.type === 'open') emit(onEvent, { type: 'open', name, duration: state.duration, cause: state.failure });
     else emit(onEvent, { type: state.type, name });
   }
 
   function turnAway(state: CircuitState, now: Milliseconds): CircuitOpenError {
-    const first = state !== told;
-    if (first) {
-      told = state;
-      message = `${name}: the circuit is ${state.type}`;
-    }
+    const first = message === undefined;
+    message ??= `${name}: the circuit is ${state.type}`;
     const retryAfter = state.type === 'open' ? state.until - now : undefined;
     if (onEvent) emit(onEvent, { type: 'rejected', name, state: state.type, retryAfter });
     return new CircuitOpenError({

@@ -912,6 +912,8 @@ test('says which option is out of range or unknown [7]', () => {
     [{ halfOpenCalls: Infinity }, /^RangeError: circuitBreaker: halfOpenCalls/],
     [{ trip: { count: 5 } }, /^TypeError: circuitBreaker: trip must be a function/],
     [{ classify: 'failure' }, /^TypeError: circuitBreaker: classify must be a function/],
+    [{ clock: {} }, /^TypeError: circuitBreaker: clock must be an object with now, coarse, got an object/],
+    [{ random: 0.5 }, /^TypeError: circuitBreaker: random must be a function/],
     [{ onEvent: 5 }, /^TypeError: circuitBreaker: onEvent must be a function/],
     [{ treshold: 5 }, /^TypeError: circuitBreaker: unknown option "treshold"/],
     [{ restore: 5 }, /^TypeError: circuitBreaker: restore.state/],
