@@ -51,7 +51,7 @@ const settled = /* @__PURE__ */ Promise.resolve();
  * async hooks, and costs three times as much.
  */
 export function soon(run: () => void): void {
-  settled.then(run);
+  void settled.then(run);
 }
 
 const hubs = new WeakMap<AbortSignal, Hub>();

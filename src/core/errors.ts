@@ -44,7 +44,8 @@ export abstract class HoldfastError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     const prototype = this.prototype;
-    if (!Object.hasOwn(prototype, 'holdfast:kind')) return Object.prototype.isPrototypeOf.call(prototype, value as object);
+    if (!Object.hasOwn(prototype, 'holdfast:kind'))
+      return Object.prototype.isPrototypeOf.call(prototype, value as object);
     const kind = (value as HoldfastError | null | undefined)?.['holdfast:kind'];
     return typeof kind === 'string' && (kind + '/').startsWith(prototype['holdfast:kind'] + '/');
   }
