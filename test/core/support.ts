@@ -1,8 +1,22 @@
-import { test } from 'vitest';
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'vitest';
+import { onListenerError } from '../../src/core/events.ts';
 import type { Answer, Guard } from '../../src/core/layer.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { guard, recovery } from '../../src/core/pipeline.ts';
 import type { Policy, Task } from '../../src/core/policy.ts';
+
+/** What user code threw where it must not change the call. Whatever a test does not take out of here fails it. */
+export const reported: unknown[] = [];
+
+let before: (error: unknown) => void;
+beforeEach(() => {
+  before = onListenerError((error) => reported.push(error));
+});
+afterEach(() => {
+  onListenerError(before);
+  assert.deepEqual(reported.splice(0), []);
+});
 
 /** Runs a task under a policy. */
 export type Caller = <T, Added>(policy: Policy<Added>, task: Task<T>) => Promise<T | Added>;
