@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'vitest';
+import { constant } from '../../src/algorithms/backoff.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
 import { AbandonedError, BulkheadFullError, RejectedError } from '../../src/core/errors.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
@@ -8,6 +9,7 @@ import type { CallOptions, Context } from '../../src/core/policy.ts';
 import { type BulkheadEvent, type BulkheadOptions, bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
 import { fallback } from '../../src/policies/fallback.ts';
+import { retry } from '../../src/policies/retry.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 
@@ -495,6 +497,27 @@ test('does not count against what it protects: a breaker outside ignores who was
     ['fulfilled', 'rejected', 'rejected'],
   );
   assert.equal(breaker.state, 'closed');
+});
+
+test('inside a retry it has its slot back between two tries, outside it keeps it for all of them [108]', async () => {
+  for (const [order, running] of [
+    ['inside', 0],
+    ['outside', 1],
+  ] as const) {
+    const clock = new ManualClock();
+    const gate = bulkhead({ maxConcurrent: 1, clock });
+    const again = retry({ maxAttempts: 2, backoff: constant({ delay: 100 }), clock });
+    const policy = order === 'inside' ? pipeline(again, gate) : pipeline(gate, again);
+    const call = policy.execute(async ({ attempt }) => {
+      if (attempt === 1) throw new Error('once more');
+      return gate.running;
+    });
+    await clock.advance(99);
+    assert.equal(gate.running, running);
+    await clock.advance(1);
+    assert.equal(await call, 1);
+    assert.equal(gate.running, 0);
+  }
 });
 
 test('is idle while nobody runs or waits', async () => {

@@ -414,12 +414,28 @@ test('stops in time though the task has read its deadline', async () => {
   await assert.rejects(onSystemClock, TimeoutError);
 });
 
-test('holds the process until its deadline, as a pending operation must not be cut off [40]', async () => {
-  // Timers of the system clock are counted by the process: nothing here is waited for but the timeout's own.
+test('holds the process while a call is pending, as that must not be cut off by its exit [40]', async () => {
+  // Node names only what keeps it from exiting.
+  const holding = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const before = holding();
+  let resolve = (): void => {};
+  const call = timeout({ duration: 60_000 }).execute(() => new Promise<void>((ok) => (resolve = ok)));
+  assert.equal(holding(), before + 1);
+  resolve();
+  await call;
   await assert.rejects(
     timeout({ duration: 2 }).execute(() => new Promise(() => {})),
     TimeoutError,
   );
+});
+
+test('does not run the task of a caller who has aborted before [K2]', async () => {
+  const set = setUp();
+  let ran = false;
+  const call = set.policy.execute(() => (ran = true), { signal: AbortSignal.abort('before') });
+  await assert.rejects(call, (reason) => reason === 'before');
+  assert.equal(ran, false);
+  assert.equal(set.clock.pending, 0);
 });
 
 test('one inside the other, the one whose time is up first speaks, and only that one', async () => {
