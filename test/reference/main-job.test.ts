@@ -25,6 +25,7 @@ const compiled = 'node_modules/.cache/reference/docs/reference/main.js';
 
 beforeAll(async () => {
   job = await run('npm', 'start', '--silent', '--', '--json', '--seed', '7', '--seconds', '9');
+  if (!job.out.startsWith('{')) throw new Error(`the main job did not run:\n${job.out}${job.err}`);
   figures = JSON.parse(job.out);
 }, 90_000);
 
