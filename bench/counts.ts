@@ -112,7 +112,7 @@ async function watched(): Promise<Figure[]> {
     },
   }).enable();
 
-  const kept = Array.from({ length: policies }, pipelineOfFour);
+  for (let i = 0; i < policies; i += 4) pipelineOfFour();
   const madeByPolicies = made;
 
   const four = pipelineOfFour();
@@ -134,7 +134,7 @@ async function watched(): Promise<Figure[]> {
   return [
     { name: 'four: promises a call, above one race', value: promisesOfFour - promisesOfRace, unit: '', required: 0 },
     { name: 'four: timers left, 100 ms after', value: left, unit: '', required: 0 },
-    { name: `${kept.length} pipelines of four made: timers`, value: madeByPolicies, unit: '', required: 0 },
+    { name: `${policies} policies made: timers`, value: madeByPolicies, unit: '', required: 0 },
     { name: 'failing twice, no delay: timers', value: madeByRetry, unit: '', required: 0 },
   ];
 }

@@ -17,8 +17,9 @@ export interface Case {
   readonly stretch?: number;
 }
 
+/** In milliseconds. */
 const batch = 1;
-const warmUp = 30;
+const warmUps = [30, 100];
 
 type Loop = (count: number) => Promise<void>;
 
@@ -46,7 +47,7 @@ export async function measure(cases: readonly Case[], rounds: number): Promise<M
 async function interleaved(cases: readonly Case[], rounds: number): Promise<[string, number][]> {
   const runs = cases.map((one) => ({ one, loop: loopOf(one), count: 1, samples: [] as number[] }));
   // Twice, as the first sees the code of all cases while it still knows only some of them.
-  for (const until of [warmUp, warmUp]) {
+  for (const until of warmUps) {
     for (const run of runs) {
       const start = performance.now();
       let rate = 0;
