@@ -224,6 +224,16 @@ test('times calls from admission to their end, also those that succeed [74]', as
   assert.equal(breaker.state, 'half-open');
 });
 
+test('a probe as long as the limit is not slow yet [74]', async () => {
+  const { breaker, clock } = await halfOpen({
+    trip: slowCallRatio({ slowerThan: 100, window: { calls: 1 }, minCalls: 1 }),
+  });
+  const probe = calling(breaker);
+  await clock.advance(100);
+  await probe.succeed();
+  assert.equal(breaker.state, 'closed');
+});
+
 test('a probe that is slow has failed, where calls are timed [74]', async () => {
   const { breaker, clock, edges } = await halfOpen({
     trip: slowCallRatio({ slowerThan: 100, window: { calls: 1 }, minCalls: 1 }),
@@ -582,6 +592,29 @@ test('a result that comes when the lease is over is too late, also if nobody has
   const { breaker, clock } = await halfOpen({ probeLease: 5_000 });
   const hung = calling(breaker);
   await clock.advance(5_000);
+  await hung.succeed();
+  assert.equal(breaker.state, 'open');
+});
+
+test('windows go by the coarse clock, leases and open times by the exact one [56, 60, 63]', async () => {
+  class Coarse extends ManualClock {
+    override coarse(): number {
+      return Math.floor(this.now() / 10_000) * 10_000;
+    }
+  }
+  const clock = new Coarse();
+  const trip = failureRatio({ window: { duration: 10_000 }, minCalls: 2 });
+  const breaker = circuitBreaker({ trip, openDuration: 1_000, probeLease: 500, clock });
+  await clock.advance(1);
+  await assert.rejects(breaker.execute(fail));
+  await clock.advance(9_999);
+  await assert.rejects(breaker.execute(fail));
+  await clock.advance(1);
+  assert.equal(breaker.state, 'closed');
+  await assert.rejects(breaker.execute(fail));
+  await clock.advance(1_000);
+  const hung = calling(breaker);
+  await clock.advance(500);
   await hung.succeed();
   assert.equal(breaker.state, 'open');
 });
