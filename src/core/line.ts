@@ -47,6 +47,11 @@ class Waiter<Permit> implements Follower {
     this.settle = settle;
   }
 
+  expireIn(left: Milliseconds, clock: Clock, expired: () => RejectedError): void {
+    this.timer = { previous: undefined, next: undefined, batch: undefined, expire: undefined };
+    expiry(clock, left)(this.timer, () => this.rank.line.leave(this, expired));
+  }
+
   end(reason: unknown): void {
     this.rank.line.leave(this, () => Promise.reject(reason));
   }
@@ -82,20 +87,16 @@ export class WaitingLine<Permit> {
     if (left === 0) return expired();
     return new Promise((settle) => {
       // Without ageing a step of priority weighs more than any wait.
-      const lead = context.priority * Math.min(ageing, 1e12);
-      let rank = this.#ranks.find((one) => one.lead === lead);
-      if (rank === undefined) this.#ranks.push((rank = { line: this, lead, first: undefined, last: undefined }));
+      const rank = this.#rank(context.priority * Math.min(ageing, 1e12));
       const waiter = new Waiter(rank, context.cost, clock.coarse(), settle);
       if (rank.last === undefined) rank.first = waiter;
       else rank.last.behind = waiter;
       rank.last = waiter;
       this.length++;
       follow(context, waiter);
-      if (left < Infinity) {
-        waiter.timer = { previous: undefined, next: undefined, batch: undefined, expire: undefined };
-        expiry(clock, left)(waiter.timer, () => this.leave(waiter, expired));
-      }
-      this.admit();
+      if (left < Infinity) waiter.expireIn(left, clock, expired);
+      // Only a higher priority may go before those who wait already.
+      if (this.#ranks.length > 1) this.admit();
     });
   }
 
@@ -122,6 +123,13 @@ export class WaitingLine<Permit> {
     this.#remove(waiter);
     waiter.settle(error());
     this.admit();
+  }
+
+  #rank(lead: Milliseconds): Rank<Permit> {
+    for (const rank of this.#ranks) if (rank.lead === lead) return rank;
+    const rank: Rank<Permit> = { line: this, lead, first: undefined, last: undefined };
+    this.#ranks.push(rank);
+    return rank;
   }
 
   #first(): Waiter<Permit> | undefined {
