@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from 'vitest';
 import { onListenerError } from '../../src/core/events.ts';
 import type { Answer, Guard } from '../../src/core/layer.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
-import { guard, recovery } from '../../src/core/pipeline.ts';
+import { guard, pipeline, recovery } from '../../src/core/pipeline.ts';
 import type { Policy, Task } from '../../src/core/policy.ts';
 
 /** What user code threw where it must not change the call. Whatever a test does not take out of here fails it. */
@@ -157,4 +157,12 @@ export function scribe() {
       };
     },
   };
+}
+
+/** The same row of policies in frames of every form, which must not be seen: with somebody who watches, or who holds. */
+export function* shapes(...row: readonly Policy<unknown>[]): Generator<Policy<unknown>> {
+  yield pipeline(...row);
+  yield pipeline(...row, guard({ holds: true }));
+  yield pipeline(guard({ watch() {} }), ...row, guard({ watch() {} }));
+  for (let i = 0; i <= row.length; i++) yield pipeline(...row.slice(0, i), guard({ watch() {} }), ...row.slice(i));
 }
