@@ -17,7 +17,7 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
     /** Measures only the cases whose name contains this, and the yardsticks. */
     only: { type: 'string', default: '' },
-    rounds: { type: 'string', default: '61' },
+    rounds: { type: 'string', default: '121' },
   },
 });
 

@@ -19,14 +19,16 @@ export interface Case {
 
 /** In milliseconds. */
 const batch = 1;
-const warmUps = [30, 100];
+const warmUps = [20, 40];
+/** One and the same loop, compiled twice, may differ by a fifth: how it was compiled is chance, and evened out. */
+const loops = 6;
 
 type Loop = (count: number) => Promise<void>;
 
-/** A loop that only this case uses: V8 keeps what it learns by source, and a shared loop could inline no call at all. */
-function loopOf({ name, call, rejects = false }: Case): Loop {
+/** A loop that nobody else uses: V8 keeps what it learns by source, and a shared loop could inline no call at all. */
+function loopOf({ name, call, rejects = false }: Case, turn: number): Loop {
   const body = rejects ? 'try { await call(); } catch {}' : 'await call();';
-  const source = `return async (count) => { for (let i = 0; i < count; i++) ${body} } // ${name}`;
+  const source = `return async (count) => { for (let i = 0; i < count; i++) ${body} } // ${name}, ${turn}`;
   return new Function('call', source)(call) as Loop;
 }
 
@@ -45,10 +47,13 @@ export async function measure(cases: readonly Case[], rounds: number): Promise<M
 }
 
 async function interleaved(cases: readonly Case[], rounds: number): Promise<[string, number][]> {
-  const runs = cases.map((one) => ({ one, loop: loopOf(one), count: 1, samples: [] as number[] }));
+  const samples = new Map(cases.map(({ name }) => [name, [] as number[]]));
+  const turns = Array.from({ length: loops }, (_, turn) =>
+    cases.map((one) => ({ one, loop: loopOf(one, turn), count: 1 })),
+  );
   // Twice, as the first sees the code of all cases while it still knows only some of them.
   for (const until of warmUps) {
-    for (const run of runs) {
+    for (const run of turns.flat()) {
       const start = performance.now();
       let rate = 0;
       for (let count = 1; performance.now() - start < until; count *= 2) rate = count / (await timed(run.loop, count));
@@ -57,10 +62,13 @@ async function interleaved(cases: readonly Case[], rounds: number): Promise<[str
   }
   for (let round = 0; round < rounds; round++) {
     // In another order each time: what one leaves to the garbage collector slows the next.
-    const order = runs.map((run) => ({ run, key: Math.random() })).sort((a, b) => a.key - b.key);
-    for (const { run } of order) run.samples.push((await timed(run.loop, run.count)) / run.count / (run.one.each ?? 1));
+    const runs = turns[round % loops] as (typeof turns)[number];
+    const order = runs.map((run) => ({ ...run, key: Math.random() })).sort((a, b) => a.key - b.key);
+    for (const { one, loop, count } of order) {
+      samples.get(one.name)?.push((await timed(loop, count)) / count / (one.each ?? 1));
+    }
   }
-  return runs.map(({ one, samples }) => [one.name, lowerDecile(samples) * 1e6]);
+  return [...samples].map(([name, times]) => [name, lowerDecile(times) * 1e6]);
 }
 
 async function timed(loop: Loop, count: number): Promise<number> {

@@ -8,7 +8,7 @@ const { values: options } = parseArgs({
   options: {
     /** Prints the figures for a machine. */
     json: { type: 'boolean', default: false },
-    rounds: { type: 'string', default: '41' },
+    rounds: { type: 'string', default: '121' },
   },
 });
 
