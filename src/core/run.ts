@@ -8,7 +8,7 @@ import { isHeld } from './held.ts';
 import type { Answer, Guard, Recovery } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Milliseconds, Task } from './policy.ts';
-import { type Origin, type Owner, PlainScope, Scope, WatchedScope } from './scope.ts';
+import { type Origin, type Owner, PlainScope, type Scope, WatchedScope } from './scope.ts';
 
 /** What stands at one place of a frame: a guard, a recovery, or both in one. */
 export type Layer = Guard<unknown> & Partial<Recovery<unknown>>;
@@ -20,15 +20,40 @@ export interface Plan {
   readonly hasAround: boolean;
 }
 
-/** What a run waits for: told once of its outcome, or, if the run has gone on without it, told late. */
-interface Pending {
-  /** The task, or a body it has handed on, is under way: a guard that is patient waits for it. */
-  readonly work: boolean;
-  readonly go: (outcome: Outcome) => void;
-  late: ((outcome: Outcome) => void) | undefined;
-}
+/**
+ * What a run waits for: told once of its outcome, or, if the run has gone on without it, told late. Its two ways to
+ * settle are bound, not closures: see Frame.
+ */
+class Wait {
+  private readonly run: Run;
+  /** A task, the body it has handed on, a permit, a recovery's answer, what it gives instead, or a delay. */
+  readonly kind: 'task' | 'body' | 'permit' | 'answer' | 'instead' | 'delay';
+  /** The layer that is waited for. */
+  readonly place: number;
+  /** What was there before: the value a body belongs to, the outcome an answer is about. */
+  readonly before: unknown;
+  late: ((outcome: Outcome) => void) | undefined = undefined;
 
-const nothing = (): void => {};
+  constructor(run: Run, kind: Wait['kind'], place: number, before: unknown) {
+    this.run = run;
+    this.kind = kind;
+    this.place = place;
+    this.before = before;
+  }
+
+  /** The task, or a body it has handed on, is under way: a guard that is patient waits for it. */
+  get isWork(): boolean {
+    return this.kind === 'task' || this.kind === 'body';
+  }
+
+  fulfilled(value: unknown): void {
+    this.run.arrive(this, { ok: true, value });
+  }
+
+  rejected(error: unknown): void {
+    this.run.arrive(this, failed(error));
+  }
+}
 
 export const succeeded = (value: unknown): Outcome => ({ ok: true, value });
 export const failed = (error: unknown): Outcome => ({ ok: false, error, abandoned: false });
@@ -51,7 +76,7 @@ export function adopted(promise: PromiseLike<unknown>): Promise<unknown> {
  * One call through one frame, wherever it leaves the fast way: it waits, fails in front of a recovery, is stopped, or
  * came with a context. It winds in through the layers, runs the task, and unwinds.
  *
- * Only one thing is waited for at a time (`pending`), and only what is waited for is heard: whatever is stopped or
+ * Only one thing is waited for at a time (`waiting`), and only what is waited for is heard: whatever is stopped or
  * superseded settles late, and changes nothing.
  */
 export class Run extends PlainScope implements Owner, Follower {
@@ -59,32 +84,35 @@ export class Run extends PlainScope implements Owner, Follower {
   override next: Follower | undefined = undefined;
   private readonly plan: Plan;
   private readonly task: Task<unknown>;
-  readonly settle: (outcome: Outcome) => void;
+  private readonly resolve: (value: unknown) => void;
+  private readonly reject: (error: unknown) => void;
   /** By layer; those from `depth` on are not in force. */
   private readonly permits: unknown[];
-  /** What each recovery left at its last question; before the first one its permit. */
-  private readonly memos: unknown[];
+  /** What each recovery left at its last question of this execution; before the first one it is given its permit. */
+  private memos: unknown[] | undefined = undefined;
   /** How many layers have been entered. */
   private depth: number;
   /** How many of those that watch have been told. */
   private watched = 0;
   /** The innermost scope in force. */
   private scope: Scope = this;
-  private pending: Pending | undefined = undefined;
+  private waiting: Wait | undefined = undefined;
+  private first: Wait | undefined = undefined;
   private sleep: { cancel(): void } | undefined = undefined;
   /** Delays of nothing in a row. */
   private hurries = 0;
   /** The caller has its value, and the guards wait for what it holds. */
   private given = false;
+  /** The caller has not got the promise yet. */
+  private sync = true;
   private source: AbortSignal | undefined = undefined;
-  /** The task that was pending when the call left its fast way. */
-  readonly first: Pending = this.pendingTask();
 
   constructor(
     plan: Plan,
     task: Task<unknown>,
     outer: Scope | Origin,
-    settle: (outcome: Outcome) => void,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
     permits: unknown[],
     depth: number,
   ) {
@@ -92,9 +120,9 @@ export class Run extends PlainScope implements Owner, Follower {
     this.owner = this;
     this.plan = plan;
     this.task = task;
-    this.settle = settle;
+    this.resolve = resolve;
+    this.reject = reject;
     this.permits = permits;
-    this.memos = [...permits];
     this.depth = depth;
   }
 
@@ -102,21 +130,31 @@ export class Run extends PlainScope implements Owner, Follower {
   start(signal: AbortSignal | undefined): void {
     this.source = signal;
     if (signal !== undefined) followSignal(signal, this);
-    else if (this.outer instanceof Scope) this.outer.alive().followers.add(this);
+    else this.around?.alive().followers.add(this);
     this.windIn(0, this);
   }
 
   /** Takes over a call that went its fast way up to here, inside this scope. */
-  takeOver(scope: Scope): this {
+  takeOver(scope: Scope): void {
     scope.belongTo(this);
     this.scope = scope;
-    return this;
   }
 
-  /** The task of a call taken over is pending: `first` is to be told of it. */
+  /** The task of a call taken over is pending: what is given here is to be told of it. */
   waitOn(): void {
+    this.sync = false;
     this.watched = this.depth;
-    this.pending = this.first;
+    this.first = this.waiting = new Wait(this, 'task', 0, undefined);
+  }
+
+  /** That task has settled. */
+  arriveFirst(outcome: Outcome): void {
+    this.arrive(this.first as Wait, outcome);
+  }
+
+  /** The caller has got the promise. */
+  handOut(): void {
+    this.sync = false;
   }
 
   // ---- in, outside to inside
@@ -146,7 +184,6 @@ export class Run extends PlainScope implements Owner, Follower {
   /** Opens the scopes that begin inside a layer. */
   private goInside(i: number, layer: Layer): void {
     this.depth = i + 1;
-    this.memos[i] = this.permits[i];
     if (layer.watch !== undefined || layer.within !== undefined) {
       this.scope = new WatchedScope(this.scope, 2 * i, this, layer);
     }
@@ -157,23 +194,34 @@ export class Run extends PlainScope implements Owner, Follower {
 
   /** Goes on in the promise's `then`, which keeps the async context of the caller. */
   waitToEnter(i: number, promise: PromiseLike<unknown>): void {
-    const layer = this.plan.layers[i] as Layer;
-    const context = this.scope;
     this.depth = i;
-    this.listen(promise, {
-      work: false,
-      go: (outcome) => {
-        if (!outcome.ok) return this.unwind(i - 1, outcome);
-        if (isRejection(outcome.value)) return this.unwind(i - 1, failed(outcome.value));
-        this.permits[i] = outcome.value;
-        this.goInside(i, layer);
-        if (!this.doomed()) this.windIn(i + 1, this.scope);
-      },
-      // A permit that arrives after a stop is given back at once.
-      late: (outcome) => {
-        if (outcome.ok && !isRejection(outcome.value)) giveBack(layer, outcome.value, abandonedBy(context), context);
-      },
-    });
+    this.listen(promise, 'permit', i, this.scope);
+  }
+
+  private enter(wait: Wait, outcome: Outcome): void {
+    const { place } = wait;
+    if (!outcome.ok) return this.unwind(place - 1, outcome);
+    if (isRejection(outcome.value)) return this.unwind(place - 1, failed(outcome.value));
+    this.permits[place] = outcome.value;
+    this.goInside(place, this.plan.layers[place] as Layer);
+    this.goOn(wait);
+  }
+
+  /** Goes on, unless a stop has been asked for: it comes in the next microtask, and nothing new begins before. */
+  private goOn(wait: Wait): void {
+    this.waiting = wait;
+    if (this.doomed()) soon(() => this.goInFrom(wait));
+    else this.goInFrom(wait);
+  }
+
+  private goInFrom(wait: Wait): void {
+    const { kind, place, before } = wait;
+    if (this.waiting !== wait) return;
+    this.waiting = undefined;
+    this.windIn(
+      place + 1,
+      kind === 'delay' ? new PlainScope(this.scope, 2 * place + 1, before as number, this) : this.scope,
+    );
   }
 
   private runTask(): void {
@@ -184,11 +232,7 @@ export class Run extends PlainScope implements Owner, Follower {
     } catch (error) {
       return this.unwind(this.depth - 1, failed(error));
     }
-    this.listen(result, this.pendingTask());
-  }
-
-  private pendingTask(): Pending {
-    return { work: true, go: (outcome) => this.conclude(outcome), late: undefined };
+    this.listen(result, 'task', 0, undefined);
   }
 
   /** The task has settled. */
@@ -199,20 +243,43 @@ export class Run extends PlainScope implements Owner, Follower {
 
   // ---- waiting
 
-  private listen(promise: PromiseLike<unknown>, pending: Pending): void {
-    this.pending = pending;
+  private listen(promise: PromiseLike<unknown>, kind: Wait['kind'], place: number, before: unknown): void {
+    const wait = new Wait(this, kind, place, before);
+    this.waiting = wait;
     this.watch();
-    adopted(promise).then(
-      (value) => this.arrive(pending, succeeded(value)),
-      (error) => this.arrive(pending, failed(error)),
-    );
+    adopted(promise).then(wait.fulfilled.bind(wait), wait.rejected.bind(wait));
   }
 
-  arrive(pending: Pending, outcome: Outcome): void {
-    if (this.pending === pending) {
-      this.pending = undefined;
-      pending.go(outcome);
-    } else pending.late?.(outcome);
+  arrive(wait: Wait, outcome: Outcome): void {
+    const { kind, place } = wait;
+    if (this.waiting !== wait) return this.miss(wait, outcome);
+    this.waiting = undefined;
+    if (kind === 'task') this.conclude(outcome);
+    else if (kind === 'permit') this.enter(wait, outcome);
+    else if (kind === 'body') this.unwind(this.depth - 1, outcome.ok ? succeeded(wait.before) : outcome);
+    else {
+      const before = wait.before as Outcome;
+      const answered = !outcome.ok
+        ? worse(outcome.error, before)
+        : kind === 'answer'
+          ? this.answer(place, before, outcome.value as Answer<unknown>)
+          : outcome;
+      if (answered !== undefined) this.unwind(place - 1, this.pass(place, answered));
+    }
+  }
+
+  /** What nobody waits for any more. */
+  private miss(wait: Wait, outcome: Outcome): void {
+    wait.late?.(outcome);
+    if (!outcome.ok) return;
+    if (wait.kind === 'instead') discard(outcome);
+    else if (wait.kind === 'answer') decline(outcome.value as Answer<unknown>);
+    // A permit that arrives after a stop is given back at once.
+    else if (wait.kind === 'permit' && !isRejection(outcome.value)) {
+      const context = wait.before as Scope;
+      const abandoned: Outcome = { ok: false, error: context.signal.reason, abandoned: true };
+      giveBack(this.plan.layers[wait.place] as Layer, outcome.value, abandoned, context);
+    }
   }
 
   /** Tells the guards that watch, and have not been told, that the call is pending inside them. */
@@ -238,17 +305,13 @@ export class Run extends PlainScope implements Owner, Follower {
       holding.push(value.done);
       value = value.value;
     }
-    if (holding.length === 0) return this.unwind(this.depth - 1, succeeded(value));
+    if (holding.length === 0 || this.isOverdue()) return this.unwind(this.depth - 1, succeeded(value));
     const done = Promise.all(holding);
     const around = this.around?.alive();
     if (around !== undefined) (around.held ??= []).push(done);
     this.given = true;
-    this.settle(succeeded(value));
-    this.listen(done, {
-      work: true,
-      go: (outcome) => this.unwind(this.depth - 1, outcome.ok ? succeeded(value) : outcome),
-      late: undefined,
-    });
+    this.resolve(value);
+    this.listen(done, 'body', 0, value);
   }
 
   unwind(from: number, outcome: Outcome): void {
@@ -268,17 +331,12 @@ export class Run extends PlainScope implements Owner, Follower {
   /** Asks a recovery; `undefined`: it is being waited for, or has said *again*. */
   private ask(i: number, outcome: Outcome): Outcome | undefined {
     const layer = this.plan.layers[i] as Layer & Recovery<unknown>;
+    const { memos } = this;
     this.closeTo(2 * i + 2);
     try {
-      const answer = layer.recover(outcome, this.scope, this.memos[i]);
+      const answer = layer.recover(outcome, this.scope, memos !== undefined && i in memos ? memos[i] : this.permits[i]);
       if (!isThenable(answer)) return this.answer(i, outcome, answer);
-      const go = (settled: Outcome): void => {
-        this.goOutward(
-          i,
-          settled.ok ? this.answer(i, outcome, settled.value as Answer<unknown>) : worse(settled.error, outcome),
-        );
-      };
-      this.listen(answer, { work: false, go, late: undefined });
+      this.listen(answer, 'answer', i, outcome);
       return undefined;
     } catch (error) {
       return worse(error, outcome);
@@ -292,37 +350,30 @@ export class Run extends PlainScope implements Owner, Follower {
       if (Number.isNaN(again))
         return worse(new RangeError('recover: again must be a number of milliseconds, got NaN'), outcome);
       if (again < 0 || again === Infinity) return outcome;
-      this.memos[i] = memo;
-      this.rest(i, again);
+      this.rest(i, again, memo);
       return undefined;
     }
     const { instead } = answer;
     if (!isThenable(instead)) return succeeded(instead);
-    const go = (settled: Outcome): void => this.goOutward(i, settled.ok ? settled : worse(settled.error, outcome));
-    this.listen(instead, { work: false, go, late: discard });
+    this.listen(instead, 'instead', i, outcome);
     return undefined;
   }
 
-  private goOutward(i: number, outcome: Outcome | undefined): void {
-    if (outcome !== undefined) this.unwind(i - 1, this.pass(i, outcome));
-  }
-
   /** Sleeps, and winds in again from inside the layer, in a scope of a try of its own. */
-  private rest(i: number, delay: Milliseconds): void {
+  private rest(i: number, delay: Milliseconds, memo: unknown): void {
     const attempt = this.scope.attempt + 1;
     this.closeTo(2 * i + 1);
     // What a try held that is not taken is its own affair.
     if (this.scope.life !== undefined) this.scope.life.held = undefined;
+    this.memos ??= [];
+    this.memos.length = i;
+    this.memos[i] = memo;
     this.depth = i + 1;
     this.watched = Math.min(this.watched, this.depth);
-    const pending: Pending = { work: false, go: nothing, late: undefined };
-    const wake = (): void => {
-      if (this.pending !== pending || this.doomed()) return;
-      this.pending = this.sleep = undefined;
-      this.windIn(i + 1, new PlainScope(this.scope, 2 * i + 1, attempt, this));
-    };
-    this.pending = pending;
+    const wait = new Wait(this, 'delay', i, attempt);
+    this.waiting = wait;
     this.watch();
+    const wake = this.wake.bind(this, wait);
     if (delay > 0) {
       this.hurries = 0;
       this.sleep = ((this.plan.layers[i] as Layer).clock ?? systemClock).schedule(delay, wake);
@@ -330,12 +381,18 @@ export class Run extends PlainScope implements Owner, Follower {
     else soon(wake);
   }
 
+  private wake(wait: Wait): void {
+    if (this.waiting !== wait) return;
+    this.sleep = undefined;
+    this.goOn(wait);
+  }
+
   /** Leaves one layer: its scopes close, and a guard that waited for late work has its error go on instead. */
   private pass(i: number, outcome: Outcome): Outcome {
     const overdue = this.openedAt(i)?.life?.overdue;
     if (overdue !== undefined) {
       const { error } = overdue;
-      this.hear(i, outcome, this.scope);
+      this.hear(i, outcome, this.at(2 * i));
       if (!outcome.ok && outcome.error !== error) causeOf(error, outcome.error);
       outcome = failed(error);
     }
@@ -358,7 +415,10 @@ export class Run extends PlainScope implements Owner, Follower {
   private finish(outcome: Outcome): void {
     this.close();
     unfollow(this);
-    if (!this.given) this.settle(outcome);
+    if (this.given) return;
+    if (outcome.ok) this.resolve(outcome.value);
+    else if (this.sync) soon(() => this.reject(outcome.error));
+    else this.reject(outcome.error);
   }
 
   // ---- stopped
@@ -370,12 +430,12 @@ export class Run extends PlainScope implements Owner, Follower {
   }
 
   halt(scope: Scope, error: unknown): void {
-    const { pending } = this;
+    const { waiting } = this;
     const k = scope.position >> 1;
-    this.pending = undefined;
+    this.waiting = undefined;
     this.sleep?.cancel();
     this.sleep = undefined;
-    if (pending?.work) this.outlast(pending, k, scope);
+    if (waiting?.isWork) this.outlast(waiting, k, scope);
     // Scopes further in end too: with a life of their own they follow, and a signal first read later is born aborted.
     for (let inner = this.scope; inner !== scope; inner = inner.outer as Scope) inner.alive();
     scope.alive().end(error, false);
@@ -388,8 +448,7 @@ export class Run extends PlainScope implements Owner, Follower {
   }
 
   waitOut(scope: Scope, error: unknown): void {
-    const { pending } = this;
-    if (!pending?.work) return this.halt(scope, error);
+    if (!this.waiting?.isWork) return this.halt(scope, error);
     const life = scope.alive();
     if (scope !== this) life.overdue = { error };
     life.end(error, true);
@@ -399,12 +458,12 @@ export class Run extends PlainScope implements Owner, Follower {
    * Abandoned work goes on: those who hold permits around it wait for it, here and in the frames further out.
    * A policy that runs tasks of its own is not work: the tasks it runs are, and their own runs see to them.
    */
-  private outlast(pending: Pending, k: number, scope: Scope): void {
+  private outlast(wait: Wait, k: number, scope: Scope): void {
     const lives: ReturnType<Scope['alive']>[] = [];
     let each = this.plan.hasAround ? undefined : (this.scope as Scope | undefined);
     for (; each !== undefined; each = each.around) lives.push(each.alive());
     for (const life of lives) life.running++;
-    pending.late = (outcome) => {
+    wait.late = (outcome) => {
       this.hear(k, outcome, scope.outer as Scope);
       for (const life of lives) {
         if (--life.running === 0) for (const leave of life.idle?.splice(0) ?? []) leave();
@@ -424,6 +483,12 @@ export class Run extends PlainScope implements Owner, Follower {
   }
 
   // ---- scopes
+
+  /** Whether a guard waits for the work only to let its own error go on. */
+  private isOverdue(): boolean {
+    for (let scope = this.scope; scope !== this; scope = scope.outer as Scope) if (scope.life?.overdue) return true;
+    return false;
+  }
 
   /** The innermost scope that a layer at this position is in. */
   private at(position: number): Scope {
@@ -445,18 +510,11 @@ export class Run extends PlainScope implements Owner, Follower {
     }
   }
 
-  /** Whether a stop has been asked for, and comes in the next microtask: nothing new begins. */
   private doomed(): boolean {
-    if (this.source?.aborted) return this.await();
-    for (let scope = this.scope; scope !== this; scope = scope.outer as Scope) {
-      if (scope.life?.ending) return this.await();
+    for (let each: Scope | undefined = this.scope; each !== undefined; each = each.around) {
+      if (each.life?.ending || (each instanceof Run && each.source?.aborted)) return true;
     }
     return false;
-  }
-
-  private await(): true {
-    this.pending ??= { work: false, go: nothing, late: undefined };
-    return true;
   }
 }
 
@@ -468,14 +526,18 @@ function giveBack(layer: Layer, permit: unknown, outcome: Outcome, context: Scop
   }
 }
 
-function abandonedBy(context: Scope): Outcome {
-  return { ok: false, error: context.signal.reason, abandoned: true };
-}
-
 /** Disposes a value that nobody gets. */
 function discard(outcome: Outcome): void {
   if (outcome.ok) dispose(isHeld(outcome.value) ? outcome.value.value : outcome.value);
 }
+
+/** An answer that comes too late: what it promises is let go of. */
+function decline(answer: Answer<unknown>): void {
+  if (answer && 'instead' in answer)
+    Promise.resolve(answer.instead).then((value) => discard(succeeded(value)), nothing);
+}
+
+export const nothing = (): void => {};
 
 /** A recovery failed itself: its error goes on, and what it was asked about stays reachable from it. */
 function worse(error: unknown, outcome: Outcome): Outcome {

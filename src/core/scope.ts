@@ -190,7 +190,7 @@ export abstract class Scope implements Context, Call {
 
 /** A scope of a caller, or of a try. */
 export class PlainScope extends Scope {
-  outer: Scope | Origin;
+  readonly outer: Scope | Origin;
   readonly position: number;
   readonly attempt: number;
 
