@@ -74,7 +74,7 @@ export class Frame implements Plan {
   private s1: unknown = undefined;
   private s2: unknown = undefined;
   private s3: unknown = undefined;
-  private shared: Scope | undefined = undefined;
+  private shared: Scope = new PlainScope(nobody, -1, 1, undefined);
   private kept: Kept | undefined = undefined;
 
   constructor(layers: readonly Layer[], around?: Policy<unknown>, inner?: Frame) {
@@ -119,7 +119,7 @@ export class Frame implements Plan {
     if (typeof task !== 'function')
       return rejectSoon(new TypeError(`execute: the task must be a function, got ${typeof task}`));
     if (options !== undefined || this.runs) return this.begin(task, options, undefined);
-    if (this.empty) return passOn(task);
+    if (this.empty) return passOn(task, this.sharedContext());
     return this.shares && !heldInUse() ? this.goStraight(task) : this.goAlone(task);
   }
 
@@ -253,12 +253,12 @@ export class Frame implements Plan {
 
   /** The context of calls that leave nothing behind: they share one until somebody looks into it. */
   private sharedContext(): Scope {
-    return (this.shared ??= new PlainScope(nobody, -1, 1, undefined));
+    if (this.shared.life !== undefined) this.shared = new PlainScope(nobody, -1, 1, undefined);
+    return this.shared;
   }
 
   /** A call that has looked into the shared context has it for itself from now on. */
   private taken(task: Task<unknown>, context: Scope): Racer {
-    this.shared = undefined;
     const racer = this.aside(task);
     racer.life = context.life;
     return racer;
@@ -591,9 +591,9 @@ function isOdd(permit: unknown): boolean {
 }
 
 /** The identity: small enough to melt into its caller. */
-function passOn(task: Task<unknown>): Promise<unknown> {
+function passOn(task: Task<unknown>, context: Context): Promise<unknown> {
   try {
-    return pass(task(nobody));
+    return pass(task(context));
   } catch (error) {
     return rejectSoon(error);
   }

@@ -1,11 +1,13 @@
 /** What `held` gives: a value, and what the guards wait for before they leave. */
 export class Held {
   readonly value: unknown;
-  readonly done: PromiseLike<unknown>;
+  readonly done: Promise<unknown>;
 
   constructor(value: unknown, done: PromiseLike<unknown>) {
     this.value = value;
-    this.done = done;
+    this.done = Promise.resolve(done);
+    // Where nobody waits for it, its failure is nobody's.
+    this.done.catch(() => {});
   }
 }
 

@@ -259,11 +259,13 @@ export class Run extends PlainScope implements Owner, Follower {
     else if (kind === 'body') this.unwind(this.depth - 1, outcome.ok ? succeeded(wait.before) : outcome);
     else {
       const before = wait.before as Outcome;
-      const answered = !outcome.ok
-        ? worse(outcome.error, before)
-        : kind === 'answer'
-          ? this.answer(place, before, outcome.value as Answer<unknown>)
-          : outcome;
+      let answered: Outcome | undefined;
+      try {
+        if (!outcome.ok) answered = worse(outcome.error, before);
+        else answered = kind === 'answer' ? this.answer(place, before, outcome.value as Answer<unknown>) : outcome;
+      } catch (error) {
+        answered = worse(error, before);
+      }
       if (answered !== undefined) this.unwind(place - 1, this.pass(place, answered));
     }
   }
@@ -347,9 +349,8 @@ export class Run extends PlainScope implements Owner, Follower {
     if (answer === undefined || answer === null) return outcome;
     if ('again' in answer) {
       const { again, memo } = answer;
-      if (Number.isNaN(again))
-        return worse(new RangeError('recover: again must be a number of milliseconds, got NaN'), outcome);
       if (again < 0 || again === Infinity) return outcome;
+      if (!(again >= 0)) throw new RangeError(`recover: again must be a number of milliseconds, got ${again}`);
       this.rest(i, again, memo);
       return undefined;
     }
@@ -533,8 +534,8 @@ function discard(outcome: Outcome): void {
 
 /** An answer that comes too late: what it promises is let go of. */
 function decline(answer: Answer<unknown>): void {
-  if (answer && 'instead' in answer)
-    Promise.resolve(answer.instead).then((value) => discard(succeeded(value)), nothing);
+  const { instead } = Object(answer) as { instead?: unknown };
+  if (instead instanceof Promise) instead.then((value) => discard(succeeded(value)), nothing);
 }
 
 export const nothing = (): void => {};
