@@ -103,6 +103,8 @@ export class Run extends PlainScope implements Owner, Follower {
   private hurries = 0;
   /** The caller has its value, and the guards wait for what it holds. */
   private given = false;
+  /** Tells the frames further out that this one, whose value they have, has unwound. */
+  private settle: ((outcome: Outcome) => void) | undefined = undefined;
   /** The caller has not got the promise yet. */
   private sync = true;
   private source: AbortSignal | undefined = undefined;
@@ -310,7 +312,14 @@ export class Run extends PlainScope implements Owner, Follower {
     if (holding.length === 0 || this.isOverdue()) return this.unwind(this.depth - 1, succeeded(value));
     const done = Promise.all(holding);
     const around = this.around?.alive();
-    if (around !== undefined) (around.held ??= []).push(done);
+    if (around !== undefined) {
+      // Guards further out wait for this frame to unwind, and see with what.
+      const unwound = new Promise<unknown>((resolve, reject) => {
+        this.settle = (outcome) => (outcome.ok ? resolve(outcome.value) : reject(outcome.error));
+      });
+      unwound.catch(nothing);
+      (around.held ??= []).push(unwound);
+    }
     this.given = true;
     this.resolve(value);
     this.listen(done, 'body', 0, value);
@@ -393,7 +402,7 @@ export class Run extends PlainScope implements Owner, Follower {
     const overdue = this.openedAt(i)?.life?.overdue;
     if (overdue !== undefined) {
       const { error } = overdue;
-      this.hear(i, outcome, this.at(2 * i));
+      this.hear(i, outcome, this.openedAt(i) as Scope);
       if (!outcome.ok && outcome.error !== error) causeOf(error, outcome.error);
       outcome = failed(error);
     }
@@ -416,8 +425,8 @@ export class Run extends PlainScope implements Owner, Follower {
   private finish(outcome: Outcome): void {
     this.close();
     unfollow(this);
-    if (this.given) return;
-    if (outcome.ok) this.resolve(outcome.value);
+    if (this.given) this.settle?.(outcome);
+    else if (outcome.ok) this.resolve(outcome.value);
     else if (this.sync) soon(() => this.reject(outcome.error));
     else this.reject(outcome.error);
   }
@@ -426,8 +435,19 @@ export class Run extends PlainScope implements Owner, Follower {
 
   /** What this run follows has ended: the caller's signal, or the scope it was called in. */
   end(reason: unknown, gently: boolean): void {
-    if (gently) this.waitOut(this, reason);
-    else this.halt(this, reason);
+    if (gently) return this.waitOut(this, reason);
+    for (let scope = this.around; scope !== undefined; scope = scope.around) {
+      scope.alive().heardFurtherIn = true;
+      if (scope.life?.late !== undefined) break;
+    }
+    this.halt(this, reason);
+  }
+
+  /** The scope further out in which a stop began that ended this run. */
+  private stopper(): ReturnType<Scope['alive']> | undefined {
+    let scope = this.around;
+    while (scope !== undefined && scope.life?.late === undefined) scope = scope.around;
+    return scope?.life;
   }
 
   halt(scope: Scope, error: unknown): void {
@@ -436,10 +456,12 @@ export class Run extends PlainScope implements Owner, Follower {
     this.waiting = undefined;
     this.sleep?.cancel();
     this.sleep = undefined;
-    if (waiting?.isWork) this.outlast(waiting, k, scope);
+    if (waiting?.isWork) this.outlast(waiting, scope);
+    const life = scope.alive();
+    if (k >= 0 || this.stopper() === undefined) life.late = (outcome) => this.hear(k, outcome, scope);
     // Scopes further in end too: with a life of their own they follow, and a signal first read later is born aborted.
     for (let inner = this.scope; inner !== scope; inner = inner.outer as Scope) inner.alive();
-    scope.alive().end(error, false);
+    life.end(error, false);
     const abandoned: Outcome = { ok: false, error, abandoned: true };
     for (let i = this.depth - 1; i > k; i--) this.leave(i, abandoned);
     if (k >= 0) {
@@ -459,13 +481,15 @@ export class Run extends PlainScope implements Owner, Follower {
    * Abandoned work goes on: those who hold permits around it wait for it, here and in the frames further out.
    * A policy that runs tasks of its own is not work: the tasks it runs are, and their own runs see to them.
    */
-  private outlast(wait: Wait, k: number, scope: Scope): void {
+  private outlast(wait: Wait, scope: Scope): void {
     const lives: ReturnType<Scope['alive']>[] = [];
     let each = this.plan.hasAround ? undefined : (this.scope as Scope | undefined);
     for (; each !== undefined; each = each.around) lives.push(each.alive());
     for (const life of lives) life.running++;
     wait.late = (outcome) => {
-      this.hear(k, outcome, scope.outer as Scope);
+      const life = scope.alive();
+      // Frames further in have their own work, and speak for it: that they were ended is no news.
+      if (!life.heardFurtherIn || outcome.ok || outcome.error !== life.reason) (this.stopper() ?? life).late?.(outcome);
       for (const life of lives) {
         if (--life.running === 0) for (const leave of life.idle?.splice(0) ?? []) leave();
       }
@@ -473,10 +497,10 @@ export class Run extends PlainScope implements Owner, Follower {
   }
 
   /** What came late: the guard that did not wait for it is told, and a value nobody gets is disposed. */
-  private hear(k: number, outcome: Outcome, context: Scope): void {
+  private hear(k: number, outcome: Outcome, scope: Scope): void {
     if (this.given) return;
     try {
-      this.plan.layers[k]?.late?.(outcome, context);
+      this.plan.layers[k]?.late?.(outcome, scope.outer as Scope);
     } catch (error) {
       reportError(error);
     }

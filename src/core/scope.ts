@@ -1,6 +1,7 @@
 import { type Follower, Followers, soon, unfollow } from './abort.ts';
 import { type Clock, systemClock } from './clock.ts';
 import type { Call } from './layer.ts';
+import type { Outcome } from './outcome.ts';
 import type { CallOptions, Context, Milliseconds } from './policy.ts';
 import { type Batch, dueOf, type Expiring, unqueue } from './timers.ts';
 
@@ -65,6 +66,10 @@ class Life implements Follower {
   ending = false;
   /** What goes outward in place of whatever the work still gives, once it has settled: the error of a guard that waits. */
   overdue: { readonly error: unknown } | undefined = undefined;
+  /** Hears what comes after a stop of this scope. */
+  late: ((outcome: Outcome) => void) | undefined = undefined;
+  /** Frames further in were ended with it, and tell of their own work. */
+  heardFurtherIn = false;
   /** Tasks begun inside that were abandoned and have not settled. */
   running = 0;
   /** Who waits for those. */
