@@ -64,5 +64,5 @@ test('holdfast/fetch exports these names and types', () => {
 
 test('holdfast/testing exports these names and types', () => {
   assert.deepEqual(Object.keys(testing).sort(), words('ManualClock seededRandom policyLaws'));
-  assert.deepEqual(types('testing/testing.ts'), words('ManualClockOptions'));
+  assert.deepEqual(types('testing/testing.ts'), words('FastCheck ManualClockOptions PolicyLaw PolicyLawsOptions'));
 });
