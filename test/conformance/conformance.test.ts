@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { awaited, statements } from './statements.ts';
+import { statements } from './statements.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const named = /(['"`])((?:(?!\1)[^\\\n]|\\.)+?) \[((?:[KOR]?\d+)(?:, [KOR]?\d+)*)\]\1/g;
@@ -28,7 +28,7 @@ for (const path of readdirSync(root, { recursive: true, encoding: 'utf8' }).sort
 
 test('every statement has a test that names it', () => {
   const bare = [...proofs].filter(([, tests]) => tests.length === 0).map(([number]) => number);
-  assert.deepEqual(bare, awaited);
+  assert.deepEqual(bare, []);
 });
 
 test('no test names a statement that is not listed, and none is left out of the run', () => {
