@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { held } from '../core/held.ts';
 import { HttpError } from '../core/http-error.ts';
-import { duration, known, oneOf, optionalFunction, optionalObject } from '../core/options.ts';
+import { checked, duration, object, objectWith, oneOf, typed } from '../core/options.ts';
 import { isAbort } from '../core/outcome.ts';
 import { pipeline } from '../core/pipeline.ts';
 import type { CallOptions, Context, Milliseconds, Policy, Task } from '../core/policy.ts';
@@ -100,12 +100,26 @@ export function resilientFetch<Fetch extends ForeignFetch>(
   options: ResilientFetchOptions<Fetch> & { fetch: Fetch },
 ): Fetch;
 export function resilientFetch(options: ResilientFetchOptions = {}): typeof globalThis.fetch {
-  known('resilientFetch', options, [...replaced, 'pipeline', 'throwOnFailure', 'holdUntil', 'fetch', 'clock', 'name']);
-  const { clock = systemClock, name = 'resilientFetch', throwOnFailure = false } = options;
-  optionalObject('resilientFetch: clock', clock, ['now', 'coarse', 'wall', 'schedule']);
-  const own = optionalFunction('resilientFetch: fetch', options.fetch);
-  if (typeof throwOnFailure !== 'boolean') throw new TypeError('resilientFetch: throwOnFailure must be true or false');
-  const holdUntil = oneOf('resilientFetch: holdUntil', options.holdUntil ?? 'headers', ['headers', 'body']);
+  const {
+    throwOnFailure = false,
+    holdUntil = 'headers',
+    fetch: own,
+    clock = systemClock,
+    name = 'resilientFetch',
+  } = checked('resilientFetch', options, {
+    timeout: duration,
+    retry: object,
+    breaker: (label, value) => value === false || object(label, value),
+    tryTimeout: duration,
+    pipeline: objectWith('execute'),
+    throwOnFailure: typed('boolean'),
+    holdUntil: oneOf('headers', 'body'),
+    fetch: typed('function'),
+    clock: objectWith('now', 'coarse', 'wall', 'schedule'),
+    random: typed('function'),
+    name: typed('string'),
+    onEvent: typed('function'),
+  });
   const guarded = options.pipeline === undefined ? standard(options, clock, name) : given(options, options.pipeline);
   const maxAttempts = options.pipeline === undefined ? (options.retry?.maxAttempts ?? 3) : Infinity;
 
@@ -206,7 +220,6 @@ type Guarded = (
 function given(options: ResilientFetchOptions, policy: Policy<Response>): Guarded {
   const both = replaced.find((option) => options[option] !== undefined);
   if (both !== undefined) throw new TypeError(`resilientFetch: pipeline and ${both} exclude each other`);
-  optionalObject('resilientFetch: pipeline', policy, ['execute']);
   return (task, call) => policy.execute(task, call);
 }
 
@@ -214,13 +227,14 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
   const { random, onEvent, breaker = {} } = options;
   const named = (of: string) => ({ clock, onEvent, name: `${name}.${of}` });
   const limit = (of: 'timeout' | 'tryTimeout', standard: Milliseconds): Policy =>
-    timeout({ duration: duration(`resilientFetch: ${of}`, options[of] ?? standard), ...named(of) });
+    timeout({ duration: options[of] ?? standard, ...named(of) });
 
   const total = limit('timeout', 30_000);
   const each = limit('tryTimeout', 10_000);
   const backoff = exponential({ initial: 200, max: 10_000 });
-  const retries = filled('retry', options.retry, { ...named('retry'), random, backoff });
-  const heard = optionalFunction('retry: onEvent', retries.onEvent);
+  const retries = filled(options.retry, { ...named('retry'), random, backoff });
+  const heard = retries.onEvent;
+  if (heard !== undefined) typed('function')('retry: onEvent', heard);
   const again = retry({
     ...retries,
     onEvent(event) {
@@ -231,7 +245,7 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
     },
   });
   const breakerOf = (origin: string): CircuitBreaker => {
-    const options = filled('breaker', breaker === false ? undefined : breaker, { ...named('breaker'), random });
+    const options = filled(breaker === false ? undefined : breaker, { ...named('breaker'), random });
     return circuitBreaker({ ...options, name: `${options.name} ${origin}` });
   };
   // Bad options are told now, not at the first call.
@@ -248,9 +262,7 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
 }
 
 /** The options of a part, with defaults where they are missing or `undefined`. */
-function filled<O extends object, D extends object>(of: string, options: O | undefined, defaults: D): O & D {
-  if (options !== undefined && Object(options) !== options)
-    throw new TypeError(`resilientFetch: ${of} must be an object`);
+function filled<O extends object, D extends object>(options: O | undefined, defaults: D): O & D {
   const said = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
   return { ...defaults, ...Object.fromEntries(said) } as O & D;
 }

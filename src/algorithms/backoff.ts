@@ -1,4 +1,4 @@
-import { duration, known, numberBetween, optionalFunction } from '../core/options.ts';
+import { checked, duration, number, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 
@@ -31,7 +31,7 @@ export const equalJitter: Jitter = (delay, random) =>
  * @param ratio 0 to 1: 0.2 gives from 80 % to 120 %
  */
 export function jitter(ratio: number): Jitter {
-  numberBetween('jitter: ratio', ratio, 0, 1);
+  number(0, 1)('jitter: ratio', ratio);
   return (delay, random) => delay * (1 + ratio * (2 * random() - 1));
 }
 
@@ -82,38 +82,61 @@ export interface DecorrelatedOptions {
 
 /** The same delay every time. */
 export function constant(options: ConstantOptions): Backoff {
-  const { delay, jitter = noJitter } = known('constant', options, ['delay', 'jitter']);
+  const { delay, jitter = noJitter } = checked('constant', options, {
+    delay: duration,
+    jitter: typed('function'),
+  });
   duration('constant: delay', delay);
-  optionalFunction('constant: jitter', jitter);
   return (_attempt, _previous, random) => jitter(delay, random);
 }
 
 /** `initial + (attempt - 1) × increment`, at most `max`. */
 export function linear(options: LinearOptions = {}): Backoff {
-  const names = ['initial', 'increment', 'max', 'jitter'] as const;
-  const { initial = 100, increment = initial, max, jitter = noJitter } = known('linear', options, names);
-  duration('linear: initial', initial);
-  duration('linear: increment', increment);
-  return spread('linear', max, jitter, (attempt) => initial + times(attempt - 1, increment));
+  const {
+    initial = 100,
+    increment = initial,
+    max,
+    jitter = noJitter,
+  } = checked('linear', options, {
+    initial: duration,
+    increment: duration,
+    max: duration,
+    jitter: typed('function'),
+  });
+  return spread(max, jitter, (attempt) => initial + times(attempt - 1, increment));
 }
 
 /** `initial × factor ^ (attempt - 1)`, at most `max` (truncated exponential back-off, as in Ethernet, IEEE 802.3). */
 export function exponential(options: ExponentialOptions = {}): Backoff {
-  const names = ['initial', 'factor', 'max', 'jitter'] as const;
-  const { initial = 100, factor = 2, max, jitter = fullJitter } = known('exponential', options, names);
-  duration('exponential: initial', initial);
-  numberBetween('exponential: factor', factor, 1, Infinity);
-  return spread('exponential', max, jitter, (attempt) => times(factor ** (attempt - 1), initial));
+  const {
+    initial = 100,
+    factor = 2,
+    max,
+    jitter = fullJitter,
+  } = checked('exponential', options, {
+    initial: duration,
+    factor: number(1, Infinity),
+    max: duration,
+    jitter: typed('function'),
+  });
+  return spread(max, jitter, (attempt) => times(factor ** (attempt - 1), initial));
 }
 
 /** `initial × 1, 1, 2, 3, 5, 8 …`, at most `max`: grows more gently than doubling. */
 export function fibonacci(options: FibonacciOptions = {}): Backoff {
-  const { initial = 100, max, jitter = fullJitter } = known('fibonacci', options, ['initial', 'max', 'jitter']);
-  duration('fibonacci: initial', initial);
+  const {
+    initial = 100,
+    max,
+    jitter = fullJitter,
+  } = checked('fibonacci', options, {
+    initial: duration,
+    max: duration,
+    jitter: typed('function'),
+  });
   // Binet's formula, 1843: no loop, and no state between calls.
   const golden = (1 + Math.sqrt(5)) / 2;
   const nth = (attempt: number): number => Math.round(golden ** attempt / Math.sqrt(5));
-  return spread('fibonacci', max, jitter, (attempt) => times(nth(attempt), initial));
+  return spread(max, jitter, (attempt) => times(nth(attempt), initial));
 }
 
 /**
@@ -121,21 +144,17 @@ export function fibonacci(options: FibonacciOptions = {}): Backoff {
  * (Brooker, Exponential Backoff and Jitter, AWS Architecture Blog, 2015).
  */
 export function decorrelated(options: DecorrelatedOptions = {}): Backoff {
-  const { initial = 100, max = 30_000 } = known('decorrelated', options, ['initial', 'max']);
-  duration('decorrelated: initial', initial);
-  const cap = finite(duration('decorrelated: max', max));
+  const { initial = 100, max = 30_000 } = checked('decorrelated', options, {
+    initial: duration,
+    max: duration,
+  });
+  const cap = finite(max);
   return (_attempt, previous = initial, random) =>
     Math.min(cap, initial + random() * Math.max(0, finite(3 * previous) - initial));
 }
 
-function spread(
-  name: string,
-  max: Milliseconds | undefined = 30_000,
-  jitter: Jitter,
-  grown: (attempt: number) => Milliseconds,
-): Backoff {
-  const cap = finite(duration(`${name}: max`, max));
-  optionalFunction(`${name}: jitter`, jitter);
+function spread(max: Milliseconds = 30_000, jitter: Jitter, grown: (attempt: number) => Milliseconds): Backoff {
+  const cap = finite(max);
   return (attempt, _previous, random) => Math.min(jitter(Math.min(grown(attempt), cap), random), cap);
 }
 

@@ -1,4 +1,4 @@
-import { known, numberBetween, wholeNumber } from '../core/options.ts';
+import { checked, integer, number } from '../core/options.ts';
 import type { Verdict } from '../core/outcome.ts';
 import type { Milliseconds } from '../core/policy.ts';
 
@@ -41,12 +41,15 @@ export interface RetryBudgetOptions {
  * @throws {RangeError} for options out of range
  */
 export function retryBudget(options: RetryBudgetOptions = {}): Budget {
-  const names = ['ratio', 'minPerSecond', 'window'] as const;
-  const { ratio = 0.2, minPerSecond = 10, window = 10_000 } = known('retryBudget', options, names);
-  numberBetween('retryBudget: ratio', ratio, 0, 1_000);
-  numberBetween('retryBudget: minPerSecond', minPerSecond, 0, Infinity);
-  numberBetween('retryBudget: window', window, 1, Number.MAX_SAFE_INTEGER);
-
+  const {
+    ratio = 0.2,
+    minPerSecond = 10,
+    window = 10_000,
+  } = checked('retryBudget', options, {
+    ratio: number(0, 1_000),
+    minPerSecond: number(0, Infinity),
+    window: number(1, Number.MAX_SAFE_INTEGER),
+  });
   const slices = 50;
   // Rings: the slices of a window, and the one that is partly out of it.
   const begun = new Uint32Array(slices + 1);
@@ -106,9 +109,10 @@ export interface ConcurrentRetryBudgetOptions {
  * @throws {RangeError} for options out of range
  */
 export function concurrentRetryBudget(options: ConcurrentRetryBudgetOptions = {}): Budget {
-  const { share = 0.2, min = 3 } = known('concurrentRetryBudget', options, ['share', 'min']);
-  numberBetween('concurrentRetryBudget: share', share, 0, 1);
-  wholeNumber('concurrentRetryBudget: min', min);
+  const { share = 0.2, min = 3 } = checked('concurrentRetryBudget', options, {
+    share: number(0, 1),
+    min: integer(0),
+  });
   let calls = 0;
   let lent = 0;
   return {
@@ -142,10 +146,13 @@ export interface RetryThrottleOptions {
  * @throws {RangeError} for options out of range
  */
 export function retryThrottle(options: RetryThrottleOptions = {}): Budget {
-  const { maxTokens = 100, tokenRatio = 0.1 } = known('retryThrottle', options, ['maxTokens', 'tokenRatio']);
+  const { maxTokens = 100, tokenRatio = 0.1 } = checked('retryThrottle', options, {
+    maxTokens: number(1, 1_000),
+    tokenRatio: number(0.001, Infinity),
+  });
   // In thousandths, as the proposal has it: sums of 0.1 would drift.
-  const max = Math.round(1_000 * numberBetween('retryThrottle: maxTokens', maxTokens, 1, 1_000));
-  const reward = Math.round(1_000 * numberBetween('retryThrottle: tokenRatio', tokenRatio, 0.001, Infinity));
+  const max = Math.round(1_000 * maxTokens);
+  const reward = Math.round(1_000 * tokenRatio);
   let tokens = max;
   return {
     begin() {},

@@ -1,4 +1,4 @@
-import { duration, known, numberBetween, positiveInteger, positiveNumber } from '../core/options.ts';
+import { type Check, checked, duration, integer, positive } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import { type CallWindow, CountWindow, TimeWindow, type WindowSize } from './windows.ts';
 
@@ -35,8 +35,7 @@ export interface TripMemory {
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function consecutiveFailures(options: { count?: number | undefined } = {}): TripRule {
-  const { count = 5 } = known('consecutiveFailures', options, ['count']);
-  positiveInteger('consecutiveFailures: count', count);
+  const { count = 5 } = checked('consecutiveFailures', options, { count: integer(1) });
   return () => new Row(count);
 }
 
@@ -60,7 +59,7 @@ export interface SlowCallOptions extends RatioOptions {
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function failureRatio(options: RatioOptions = {}): TripRule {
-  return ratioRule('failureRatio', known('failureRatio', options, ['ratio', 'window', 'minCalls']), undefined);
+  return ratioRule('failureRatio', options, {});
 }
 
 /**
@@ -71,8 +70,9 @@ export function failureRatio(options: RatioOptions = {}): TripRule {
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function slowCallRatio(options: SlowCallOptions): TripRule {
-  const { slowerThan } = known('slowCallRatio', options, ['slowerThan', 'ratio', 'window', 'minCalls']);
-  return ratioRule('slowCallRatio', options, duration('slowCallRatio: slowerThan', slowerThan));
+  const rule = ratioRule('slowCallRatio', options, { slowerThan: duration });
+  duration('slowCallRatio: slowerThan', options.slowerThan);
+  return rule;
 }
 
 /**
@@ -88,26 +88,37 @@ export function anyOf(...rules: TripRule[]): TripRule {
 
 function ratioRule(
   factory: string,
-  { ratio = 0.5, window = { duration: 10_000 }, minCalls }: RatioOptions,
-  slowerThan: Milliseconds | undefined,
+  options: RatioOptions & { slowerThan?: Milliseconds },
+  more: { slowerThan?: Check },
 ): TripRule {
-  numberBetween(`${factory}: ratio`, positiveNumber(`${factory}: ratio`, ratio), 0, 1);
-  const { calls, duration } = known(`${factory}: window`, window, ['calls', 'duration']);
-  if ((calls === undefined) === (duration === undefined))
-    throw new TypeError(`${factory}: window must have either duration or calls`);
-  if (calls === undefined) positiveNumber(`${factory}: window.duration`, duration);
-  else numberBetween(`${factory}: window.calls`, positiveInteger(`${factory}: window.calls`, calls), 1, 2 ** 31);
-  const least = minCalls === undefined ? Math.min(20, calls ?? 20) : positiveInteger(`${factory}: minCalls`, minCalls);
-  if (calls !== undefined && !(least <= calls))
-    throw new RangeError(`${factory}: minCalls must be at most window.calls (${calls}), got ${least}`);
+  const {
+    ratio = 0.5,
+    window: { calls, duration } = { duration: 10_000 },
+    minCalls = Math.min(20, calls ?? 20),
+    slowerThan,
+  } = checked<RatioOptions & { slowerThan?: Milliseconds }>(factory, options, {
+    ratio: positive(1),
+    window: checkWindow,
+    minCalls: integer(1, options?.window?.calls),
+    ...more,
+  } as Record<keyof SlowCallOptions, Check>);
 
   return () =>
     new Share(
       calls === undefined ? new TimeWindow(duration as Milliseconds) : new CountWindow(calls),
       ratio,
-      least,
+      minCalls,
       slowerThan,
     );
+}
+
+function checkWindow(label: string, value: unknown): void {
+  const { calls, duration } = checked(label, value as { calls?: number; duration?: Milliseconds }, {
+    calls: integer(1, 2 ** 31),
+    duration: positive(Infinity),
+  });
+  if ((calls === undefined) === (duration === undefined))
+    throw new TypeError(`${label} must have either duration or calls`);
 }
 
 // Classes, not closures: their methods are inlined where a call ends, also in a program that uses several rules.

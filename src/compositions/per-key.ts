@@ -1,4 +1,4 @@
-import { known, positiveInteger } from '../core/options.ts';
+import { checked, integer } from '../core/options.ts';
 import type { Policy } from '../core/policy.ts';
 
 export interface PerKeyOptions {
@@ -36,8 +36,7 @@ export function perKey<Key, P extends Policy<unknown>>(
   factory: (key: Key) => P,
   options: PerKeyOptions = {},
 ): PerKey<Key, P> {
-  const { maxKeys = 10_000 } = known('perKey', options, ['maxKeys']);
-  positiveInteger('perKey: maxKeys', maxKeys);
+  const { maxKeys = 10_000 } = checked('perKey', options, { maxKeys: integer(1) });
   if (typeof factory !== 'function')
     throw new TypeError(`perKey: the factory must be a function, got ${typeof factory}`);
   /** In the order they were last asked for. */

@@ -5,15 +5,7 @@ import { AbandonedError, BulkheadFullError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
 import type { Call } from '../core/layer.ts';
 import { WaitingLine } from '../core/line.ts';
-import {
-  duration,
-  known,
-  oneOf,
-  optionalFunction,
-  optionalObject,
-  positiveInteger,
-  wholeNumber,
-} from '../core/options.ts';
+import { checked, duration, integer, objectWith, oneOf, typed } from '../core/options.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
 
@@ -116,27 +108,18 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     clock = systemClock,
     name = 'bulkhead',
     onEvent,
-  } = known('bulkhead', options, [
-    'maxConcurrent',
-    'maxQueued',
-    'maxWait',
-    'releaseOn',
-    'ageing',
-    'grace',
-    'clock',
-    'name',
-    'onEvent',
-  ]);
-  positiveInteger('bulkhead: maxConcurrent', maxConcurrent);
-  wholeNumber('bulkhead: maxQueued', maxQueued);
-  duration('bulkhead: maxWait', maxWait);
-  oneOf('bulkhead: releaseOn', releaseOn, ['settle', 'abandon']);
-  duration('bulkhead: ageing', ageing);
-  duration('bulkhead: grace', grace);
-  optionalObject('bulkhead: clock', clock, ['now', 'coarse', 'schedule']);
-  optionalFunction('bulkhead: onEvent', onEvent);
-
-  const slots = new Semaphore(maxConcurrent);
+  } = checked('bulkhead', options, {
+    maxConcurrent: integer(1),
+    maxQueued: integer(0),
+    maxWait: duration,
+    releaseOn: oneOf('settle', 'abandon'),
+    ageing: duration,
+    grace: duration,
+    clock: objectWith('now', 'coarse', 'schedule'),
+    name: typed('string'),
+    onEvent: typed('function'),
+  });
+  const slots = new Semaphore(0);
   const line = new WaitingLine<Permit>({ clock, maxWait, ageing, take, expired: () => rejected('expired') });
   // One permit for all ordinary calls: while it stays the same object, the frame keeps its handlers.
   const ordinary: Permit = { cost: 1 };
@@ -144,6 +127,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   const watched = new Followers();
   let closing: Promise<void> | undefined;
   let drained = (): void => {};
+  resize(maxConcurrent);
 
   return guard<Permit, Omit<Bulkhead, keyof Policy>>(
     {
@@ -180,10 +164,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       get idle() {
         return slots.taken + line.length === 0;
       },
-      resize(limit) {
-        slots.resize(positiveInteger('bulkhead: maxConcurrent', limit));
-        line.admit();
-      },
+      resize,
       close() {
         closing ??= new Promise((resolve) => {
           if (slots.taken === 0) return resolve();
@@ -198,6 +179,12 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       },
     },
   );
+
+  function resize(limit: number): void {
+    integer(1)('bulkhead: maxConcurrent', limit);
+    slots.resize(limit);
+    line.admit();
+  }
 
   function take(asked: number): Permit | undefined {
     // Less than asked for only after the number of slots was lowered: who is in line by then gets them all.

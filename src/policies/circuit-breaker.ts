@@ -6,15 +6,7 @@ import { failureRatio, type TripRule } from '../algorithms/trip-rules.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { CircuitOpenError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import {
-  duration,
-  known,
-  numberBetween,
-  oneOf,
-  optionalFunction,
-  optionalObject,
-  positiveInteger,
-} from '../core/options.ts';
+import { checked, duration, integer, objectWith, oneOf, typed } from '../core/options.ts';
 import { type Classify, classifyGuarded, type Outcome, verdictOf } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
@@ -110,32 +102,24 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
     random = systemRandom,
     name = 'circuitBreaker',
     onEvent,
-  } = known('circuitBreaker', options, [
-    'trip',
-    'openDuration',
-    'maxOpenDuration',
-    'halfOpenCalls',
-    'probeLease',
-    'classify',
-    'restore',
-    'captureStack',
-    'clock',
-    'random',
-    'name',
-    'onEvent',
-  ]);
-  const spans = { maxOpenDuration, probeLease, ...(typeof openDuration !== 'function' && { openDuration }) };
-  for (const [option, value] of Object.entries(spans)) duration(`circuitBreaker: ${option}`, value);
-  positiveInteger('circuitBreaker: halfOpenCalls', halfOpenCalls);
-  // Finite, for all of them must have succeeded some day.
-  numberBetween('circuitBreaker: halfOpenCalls', halfOpenCalls, 1, 2 ** 31);
-  optionalObject('circuitBreaker: clock', clock, ['now', 'coarse']);
-  for (const [option, value] of Object.entries({ trip, classify, random, onEvent })) {
-    optionalFunction(`circuitBreaker: ${option}`, value);
-  }
+  } = checked('circuitBreaker', options, {
+    trip: typed('function'),
+    openDuration: (label, value) => typeof value === 'function' || duration(label, value),
+    maxOpenDuration: duration,
+    // Finite, for all of them must have succeeded some day.
+    halfOpenCalls: integer(1, 2 ** 31),
+    probeLease: duration,
+    classify: typed('function'),
+    restore: checkSnapshot,
+    captureStack: typed('boolean'),
+    clock: objectWith('now', 'coarse', 'schedule'),
+    random: typed('function'),
+    name: typed('string'),
+    onEvent: typed('function'),
+  });
 
   const circuit = new Circuit({ trip, openDuration, maxOpenDuration, halfOpenCalls, probeLease, random }, changed);
-  if (restore !== undefined) circuit.restore(checked(restore), clock.now());
+  if (restore !== undefined) circuit.restore(restore, clock.now());
   const timed = circuit.slowerThan !== undefined;
   const plain = classify === classifyGuarded;
   /** What the state at hand says to those it turns away, once it has done so. */
@@ -209,12 +193,11 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
 }
 
 /** Numbers that would keep the circuit open for ever do not pass; `null` is what JSON has for Infinity. */
-function checked(restore: CircuitSnapshot): CircuitSnapshot {
-  if (oneOf('circuitBreaker: restore.state', restore?.state, ['closed', 'open', 'half-open']) !== 'closed') {
-    for (const name of ['openings', 'own', 'duration', 'remaining', 'successes']) {
-      const value = (restore as unknown as Record<string, unknown>)[name];
-      duration(`circuitBreaker: restore.${name}`, value === null ? Infinity : value);
-    }
+function checkSnapshot(label: string, value: unknown): void {
+  const saved = value as Record<string, unknown> | null;
+  oneOf('closed', 'open', 'half-open')(`${label}.state`, saved?.state);
+  if (saved?.state === 'closed') return;
+  for (const name of ['openings', 'own', 'duration', 'remaining', 'successes']) {
+    duration(`${label}.${name}`, saved?.[name] === null ? Infinity : saved?.[name]);
   }
-  return restore;
 }

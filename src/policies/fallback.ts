@@ -1,7 +1,7 @@
 import { dispose } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
 import type { Answer } from '../core/layer.ts';
-import { known, optionalFunction } from '../core/options.ts';
+import { checked, typed } from '../core/options.ts';
 import { classifyAnswered, type Outcome, type Verdict } from '../core/outcome.ts';
 import { recovery } from '../core/pipeline.ts';
 import type { Context, Policy } from '../core/policy.ts';
@@ -49,17 +49,19 @@ export interface FallbackEvent {
  * await users.execute(() => loadUsers());
  */
 export function fallback<Added>(options: FallbackOptions<Added>): Policy<Added> {
-  const names = ['value', 'with', 'classify', 'name', 'onEvent'] as const;
   const {
     value,
     with: ask,
     classify = classifyAnswered,
     name = 'fallback',
     onEvent,
-  } = known('fallback', options, names);
-  for (const [label, option] of Object.entries({ with: ask, classify, onEvent })) {
-    optionalFunction(`fallback: ${label}`, option);
-  }
+  } = checked('fallback', options, {
+    value() {},
+    with: typed('function'),
+    classify: typed('function'),
+    name: typed('string'),
+    onEvent: typed('function'),
+  });
   // A value of `undefined` is a value, if nothing else is offered.
   if (ask === undefined ? !('value' in options) : value !== undefined) {
     throw new TypeError('fallback: exactly one of value and with must be given');

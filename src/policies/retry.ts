@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { dispose } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
 import type { Answer, Guard } from '../core/layer.ts';
-import { duration, known, numberBetween, optionalFunction, optionalObject, positiveInteger } from '../core/options.ts';
+import { checked, duration, integer, number, objectWith, typed } from '../core/options.ts';
 import { classifyGuarded, type Outcome, type Verdict } from '../core/outcome.ts';
 import { recovery } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
@@ -83,27 +83,19 @@ export function retry(options: RetryOptions = {}): Policy {
     random = systemRandom,
     name = 'retry',
     onEvent,
-  } = known('retry', options, [
-    'maxAttempts',
-    'backoff',
-    'classify',
-    'maxElapsed',
-    'maxRetryAfter',
-    'budget',
-    'dispose',
-    'clock',
-    'random',
-    'name',
-    'onEvent',
-  ]);
-  positiveInteger('retry: maxAttempts', maxAttempts);
-  duration('retry: maxElapsed', maxElapsed);
-  duration('retry: maxRetryAfter', maxRetryAfter);
-  optionalObject('retry: budget', budget, ['begin', 'tryRetry', 'end']);
-  optionalObject('retry: clock', clock, ['now', 'coarse', 'schedule']);
-  for (const [label, value] of Object.entries({ backoff, classify, dispose: letGo, random, onEvent })) {
-    optionalFunction(`retry: ${label}`, value);
-  }
+  } = checked('retry', options, {
+    maxAttempts: integer(1),
+    backoff: typed('function'),
+    classify: typed('function'),
+    maxElapsed: duration,
+    maxRetryAfter: duration,
+    budget: objectWith('begin', 'tryRetry', 'end'),
+    dispose: typed('function'),
+    clock: objectWith('now', 'coarse', 'schedule'),
+    random: typed('function'),
+    name: typed('string'),
+    onEvent: typed('function'),
+  });
 
   const bracket: Guard<Execution> = {
     enter() {
@@ -165,7 +157,7 @@ export function retry(options: RetryOptions = {}): Policy {
     if (least > maxRetryAfter) return tried('retry-after-too-long');
     const previous = attempts.at(-1)?.delay;
     const own = backoff(attempt, previous, random) ?? standard(attempt, previous, random);
-    if (!(own <= Infinity)) numberBetween('retry: the delay given by backoff', own, -Infinity, Infinity);
+    if (!(own <= Infinity)) number(-Infinity, Infinity)('retry: the delay given by backoff', own);
     const delay = Math.max(own, least);
     if (own < 0 || delay === Infinity) return tried('stopped');
     if (deadline < Infinity || maxElapsed < Infinity) {

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { timeLeft } from '../core/deadline.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import { duration, known, oneOf, optionalFunction, optionalObject } from '../core/options.ts';
+import { checked, duration, objectWith, oneOf, typed } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
@@ -57,13 +57,15 @@ export function timeout(options: TimeoutOptions): Policy {
     clock = systemClock,
     name = 'timeout',
     onEvent,
-  } = known('timeout', options, ['duration', 'mode', 'onLate', 'clock', 'name', 'onEvent']);
+  } = checked('timeout', options, {
+    duration,
+    mode: oneOf('aggressive', 'cooperative'),
+    onLate: typed('function'),
+    clock: objectWith('now', 'coarse', 'schedule'),
+    name: typed('string'),
+    onEvent: typed('function'),
+  });
   if (!('duration' in options)) throw new TypeError('timeout: duration must be given, undefined for none');
-  duration('timeout: duration', within);
-  oneOf('timeout: mode', mode, ['aggressive', 'cooperative']);
-  optionalObject('timeout: clock', clock, ['now', 'schedule']);
-  optionalFunction('timeout: onLate', onLate);
-  optionalFunction('timeout: onEvent', onEvent);
   if (within === Infinity) return guard({ name });
   const insert = expiry(clock, within);
   const expire = (call: Expiring): void => end(call as WatchedScope, within);

@@ -457,7 +457,7 @@ test.each<[object, ErrorConstructor, RegExp]>([
   [{ clock: { now() {} } }, TypeError, /resilientFetch: clock must be an object with now, coarse, wall, schedule/],
   [{ breaker: { openDuration: -1 } }, RangeError, /circuitBreaker: openDuration/],
   [{ breaker: { trips: 1 } }, TypeError, /circuitBreaker: unknown option/],
-  [{ throwOnFailure: 1 }, TypeError, /resilientFetch: throwOnFailure must be true or false/],
+  [{ throwOnFailure: 1 }, TypeError, /resilientFetch: throwOnFailure must be a boolean/],
   [{ holdUntil: 'end' }, RangeError, /resilientFetch: holdUntil must be "headers" or "body", got "end"/],
   [{ fetch: {} }, TypeError, /resilientFetch: fetch must be a function/],
   [{ pipeline: {} }, TypeError, /resilientFetch: pipeline/],

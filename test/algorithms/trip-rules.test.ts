@@ -149,25 +149,28 @@ test('says which option of which rule is out of range [7]', () => {
   for (const [make, expected] of [
     [
       () => consecutiveFailures({ count: 0 }),
-      'RangeError: consecutiveFailures: count must be a positive integer or Infinity, got 0',
+      'RangeError: consecutiveFailures: count must be a positive integer up to Infinity, got 0',
     ],
     [() => consecutiveFailures({ count: 1.5 }), /^RangeError: consecutiveFailures: count/],
     [
       () => consecutiveFailures({ cuont: 2 } as object),
       /^TypeError: consecutiveFailures: unknown option "cuont"; did you mean "count"/,
     ],
-    [() => failureRatio({ ratio: 0 }), /^RangeError: failureRatio: ratio must be a number above 0, got 0/],
-    [() => failureRatio({ ratio: 1.01 }), /^RangeError: failureRatio: ratio must be a number from 0 to 1, got 1.01/],
+    [() => failureRatio({ ratio: 0 }), /^RangeError: failureRatio: ratio must be a number above 0, up to 1, got 0/],
+    [
+      () => failureRatio({ ratio: 1.01 }),
+      /^RangeError: failureRatio: ratio must be a number above 0, up to 1, got 1.01/,
+    ],
     [() => failureRatio({ ratio: Number.NaN }), /^RangeError: failureRatio: ratio/],
     [() => failureRatio({ ratio: '0.5' as unknown as number }), /^TypeError: failureRatio: ratio/],
     [() => failureRatio({ minCalls: 0 }), /^RangeError: failureRatio: minCalls must be a positive integer/],
     [
       () => failureRatio({ window: { calls: 5 }, minCalls: 6 }),
-      'RangeError: failureRatio: minCalls must be at most window.calls (5), got 6',
+      'RangeError: failureRatio: minCalls must be a positive integer up to 5, got 6',
     ],
-    [() => failureRatio({ window: { calls: Infinity } }), /^RangeError: failureRatio: window.calls/],
-    [() => failureRatio({ window: { calls: 0.5 } }), /^RangeError: failureRatio: window.calls/],
-    [() => failureRatio({ window: { duration: 0 } }), /^RangeError: failureRatio: window.duration/],
+    [() => failureRatio({ window: { calls: Infinity } }), /^RangeError: failureRatio: window: calls/],
+    [() => failureRatio({ window: { calls: 0.5 } }), /^RangeError: failureRatio: window: calls/],
+    [() => failureRatio({ window: { duration: 0 } }), /^RangeError: failureRatio: window: duration/],
     [
       () => failureRatio({ window: {} as { calls: number } }),
       /^TypeError: failureRatio: window must have either duration or calls/,

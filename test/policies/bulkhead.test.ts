@@ -553,12 +553,12 @@ test('shared by two pipelines, it is one bulkhead [9]', async () => {
 test('says which option is wrong, what it may be and what it was [7]', () => {
   const wrong: [options: object | undefined, error: new () => Error, message: RegExp][] = [
     [undefined, TypeError, /^bulkhead: options must be an object, got undefined$/],
-    [{}, TypeError, /^bulkhead: maxConcurrent must be a positive integer or Infinity, got undefined$/],
-    [{ maxConcurrent: 0 }, RangeError, /maxConcurrent must be a positive integer or Infinity, got 0$/],
+    [{}, TypeError, /^bulkhead: maxConcurrent must be a positive integer up to Infinity, got undefined$/],
+    [{ maxConcurrent: 0 }, RangeError, /maxConcurrent must be a positive integer up to Infinity, got 0$/],
     [{ maxConcurrent: 1.5 }, RangeError, /maxConcurrent .* got 1.5$/],
     [{ maxConcurrent: Number.NaN }, RangeError, /maxConcurrent .* got NaN$/],
     [{ maxConcurrent: '3' }, TypeError, /maxConcurrent .* got "3"$/],
-    [{ maxConcurrent: 1, maxQueued: -1 }, RangeError, /^bulkhead: maxQueued must be a whole number/],
+    [{ maxConcurrent: 1, maxQueued: -1 }, RangeError, /^bulkhead: maxQueued must be a non-negative integer/],
     [{ maxConcurrent: 1, maxQueued: null }, TypeError, /maxQueued .* got null$/],
     [{ maxConcurrent: 1, maxWait: Number.NaN }, RangeError, /^bulkhead: maxWait must be .*, got NaN$/],
     [{ maxConcurrent: 1, ageing: -1 }, RangeError, /^bulkhead: ageing must be .*, got -1$/],
@@ -568,6 +568,7 @@ test('says which option is wrong, what it may be and what it was [7]', () => {
       /^bulkhead: releaseOn must be "settle" or "abandon", got "never"$/,
     ],
     [{ maxConcurrent: 1, clock: {} }, TypeError, /^bulkhead: clock must /],
+    [{ maxConcurrent: 1, name: {} }, TypeError, /^bulkhead: name must be a string, got an object$/],
     [{ maxConcurrent: 1, onEvent: 1 }, TypeError, /^bulkhead: onEvent must be a function, got 1$/],
     [{ maxConcurrent: 1, maxQueue: 1 }, TypeError, /unknown option "maxQueue"; did you mean "maxQueued"\?/],
   ];

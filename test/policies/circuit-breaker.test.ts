@@ -934,7 +934,7 @@ test('says which option is out of range or unknown [7]', () => {
   for (const [options, expected] of [
     [
       { openDuration: -1 },
-      /^RangeError: circuitBreaker: openDuration must be a number of milliseconds, 0 or more, or Infinity, got -1/,
+      /^RangeError: circuitBreaker: openDuration must be a number of milliseconds, 0 or more, got -1/,
     ],
     [{ openDuration: Number.NaN }, /^RangeError: circuitBreaker: openDuration/],
     [{ openDuration: '5s' }, /^TypeError: circuitBreaker: openDuration .* got "5s"/],
@@ -945,7 +945,9 @@ test('says which option is out of range or unknown [7]', () => {
     [{ halfOpenCalls: Infinity }, /^RangeError: circuitBreaker: halfOpenCalls/],
     [{ trip: { count: 5 } }, /^TypeError: circuitBreaker: trip must be a function/],
     [{ classify: 'failure' }, /^TypeError: circuitBreaker: classify must be a function/],
-    [{ clock: {} }, /^TypeError: circuitBreaker: clock must be an object with now, coarse, got an object/],
+    [{ clock: {} }, /^TypeError: circuitBreaker: clock must be an object with now, coarse, schedule, got an object/],
+    [{ name: 5 }, /^TypeError: circuitBreaker: name must be a string, got 5/],
+    [{ captureStack: 1 }, /^TypeError: circuitBreaker: captureStack must be a boolean, got 1/],
     [{ random: 0.5 }, /^TypeError: circuitBreaker: random must be a function/],
     [{ onEvent: 5 }, /^TypeError: circuitBreaker: onEvent must be a function/],
     [{ treshold: 5 }, /^TypeError: circuitBreaker: unknown option "treshold"/],
