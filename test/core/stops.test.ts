@@ -650,3 +650,24 @@ test('a listener of the task’s signal may do anything: resolve, abort, call ag
   assert.deepEqual(inner?.now, { value: 'new' });
   assert.deepEqual(reported, []);
 });
+
+test('a guard may stop, or abort, in the very moment it is told of the call [R6, R8]', async () => {
+  for (const how of ['stop', 'abort'] as const) {
+    for (const row of [[], [guard({ watch() {} })], [recovery({ recover: () => ({ again: 0 }) })]]) {
+      const task = deferred();
+      const log: string[] = [];
+      const hasty = guard({
+        watch: (call) => call[how](boom),
+        leave: (_, outcome) => void log.push(shown(outcome)),
+        late: (outcome) => void log.push(`late ${shown(outcome)}`),
+      });
+      const state = watched(pipeline(hasty, ...row).execute(() => task.promise));
+      await turn();
+      assert.deepEqual(state.now, how === 'stop' ? { error: boom } : 'pending');
+      task.resolve('it');
+      await turn();
+      assert.deepEqual(state.now, { error: boom });
+      assert.deepEqual(log, how === 'stop' ? ['error boom', 'late value it'] : ['late value it', 'error boom']);
+    }
+  }
+});
