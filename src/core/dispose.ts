@@ -16,8 +16,9 @@ export function dispose(value: unknown, by?: (value: unknown) => unknown): void 
 
 /** Async, so that whatever throws becomes its rejection. */
 async function release(value: Disposed, by: ((value: unknown) => unknown) | undefined): Promise<void> {
+  // `await using` would bring half a kilobyte of helpers into every program.
   if (by !== undefined) await by(value);
-  else if (value[Symbol.asyncDispose] || value[Symbol.dispose]) {
-    await using _held = value as AsyncDisposable | Disposable;
-  } else if (value.body?.locked === false) await value.body.cancel?.();
+  else if (value[Symbol.asyncDispose]) await value[Symbol.asyncDispose]?.();
+  else if (value[Symbol.dispose]) value[Symbol.dispose]?.();
+  else if (value.body?.locked === false) await value.body.cancel?.();
 }

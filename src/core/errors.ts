@@ -32,7 +32,7 @@ export abstract class HoldfastError extends Error {
     const limit = stacks.stackTraceLimit;
     if (!captureStack) stacks.stackTraceLimit = 0;
     super(message);
-    if (!captureStack) stacks.stackTraceLimit = limit as number;
+    stacks.stackTraceLimit = limit as number;
     this.code = code;
     this.name = name;
     this.retryAfter = retryAfter;
@@ -43,11 +43,10 @@ export abstract class HoldfastError extends Error {
   abstract get 'holdfast:kind'(): string;
 
   static override [Symbol.hasInstance](value: unknown): boolean {
-    const prototype = this.prototype;
-    if (!Object.hasOwn(prototype, 'holdfast:kind'))
-      return Object.prototype.isPrototypeOf.call(prototype, value as object);
-    const kind = (value as HoldfastError | null | undefined)?.['holdfast:kind'];
-    return typeof kind === 'string' && (kind + '/').startsWith(prototype['holdfast:kind'] + '/');
+    const { prototype } = this;
+    return Object.hasOwn(prototype, 'holdfast:kind')
+      ? isOf(prototype['holdfast:kind'], value)
+      : super[Symbol.hasInstance](value);
   }
 }
 
@@ -112,7 +111,10 @@ export class AbandonedError extends HoldfastError {
 
 /** Whether it is a `RejectedError` or one of its kinds, of this copy of holdfast or another. Asked of every new permit. */
 export function isRejection(error: unknown): error is RejectedError {
-  if (typeof error !== 'object' || error === null) return false;
-  const kind = (error as RejectedError)['holdfast:kind'];
-  return typeof kind === 'string' && kind.startsWith('RejectedError');
+  return isOf('RejectedError', error);
+}
+
+function isOf(kind: string, value: unknown): boolean {
+  const own = (value as HoldfastError | null | undefined)?.['holdfast:kind'];
+  return typeof own === 'string' && (own + '/').startsWith(kind + '/');
 }
