@@ -61,7 +61,7 @@ export function policyLaws<F extends FastCheck>({ fc, policy }: PolicyLawsOption
     check: (trial: Trial, given: T) => Promise<void>,
   ) => {
     const property = asyncProperty(record<T & { seed: number }>({ ...of, seed } as never), async (given) => {
-      const trial = new Trial(policy, given.seed);
+      using trial = new Trial(policy, given.seed);
       await check(trial, given);
       await trial.end();
     });

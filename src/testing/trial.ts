@@ -19,7 +19,7 @@ export interface Called {
 }
 
 /** A policy under trial, and what must not be left of its calls. */
-export class Trial {
+export class Trial implements Disposable {
   readonly clock: ManualClock = new ManualClock();
   readonly controller: AbortController = new AbortController();
   private readonly policy: Policy<unknown>;
@@ -77,6 +77,11 @@ export class Trial {
     const { aborted } = this.controller.signal;
     const left = [...this.listeners.values()].filter((how) => !(how?.once && aborted) && !how?.signal?.aborted);
     must(left.length === 0, `${left.length} listeners are left on the caller's signal`);
+  }
+
+  /** Calls off what is still pending when a law has been broken. */
+  [Symbol.dispose](): void {
+    this.controller.abort();
   }
 }
 
