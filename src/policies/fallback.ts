@@ -75,7 +75,8 @@ export function fallback<Added>(options: FallbackOptions<Added>): Policy<Added> 
       const verdict = classify(outcome, context);
       return typeof verdict === 'string'
         ? answer(verdict, outcome, context)
-        : verdict.then((settled) => answer(settled, outcome, context));
+        : // A verdict that comes after the call was stopped is on nobody's behalf.
+          verdict.then((settled) => (context.signal.aborted ? undefined : answer(settled, outcome, context)));
     },
   });
 

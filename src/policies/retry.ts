@@ -116,7 +116,10 @@ export function retry(options: RetryOptions = {}): Policy {
       const verdict = classify(outcome, context);
       return typeof verdict === 'string'
         ? answer(verdict, outcome, context, memo as Execution)
-        : verdict.then((settled) => answer(settled, outcome, context, memo as Execution));
+        : verdict.then((settled) =>
+            // After a stop the budget has been settled, and there is nothing to be told.
+            context.signal.aborted ? undefined : answer(settled, outcome, context, memo as Execution),
+          );
     },
   });
 

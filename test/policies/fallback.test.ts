@@ -120,6 +120,25 @@ test('an abort while `with` is under way ends the call with the reason, and lets
   assert.equal(disposed, 1);
 });
 
+test('a verdict that comes after the abort asks for nothing, and tells nobody [98, 22, K19]', async () => {
+  const clock = new ManualClock();
+  const controller = new AbortController();
+  const heard: unknown[] = [];
+  let judge: (verdict: 'failure') => void = () => {};
+  const policy = fallback({
+    with: () => heard.push('asked'),
+    classify: () => new Promise<'failure'>((resolve) => (judge = resolve)),
+    onEvent: (event) => heard.push(event),
+  });
+  const settled = policy.execute(fail, { signal: controller.signal }).catch((error: unknown) => error);
+  await clock.advance(0);
+  controller.abort('enough');
+  assert.equal(await settled, 'enough');
+  judge('failure');
+  await clock.advance(0);
+  assert.deepEqual(heard, []);
+});
+
 test('answers a rejection of a policy further in: an open circuit is what it is for [98]', async () => {
   const policy = fallback({ value: 'other' });
   const open = new CircuitOpenError({ name: 'inner', message: 'open' });

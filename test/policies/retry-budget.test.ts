@@ -205,3 +205,21 @@ test('a throttle stops retries once half of its tokens are gone, and lets them g
   // 4 and 6 × 0.5 are 7: the failure leaves 6, the next one 5.
   assert.equal(calls(), 8);
 });
+
+test('a verdict that comes after the call was aborted takes nothing from the budget, and tells nobody [22, 36]', async () => {
+  const clock = new ManualClock();
+  const { budget, log } = ledger();
+  const events: RetryEvent[] = [];
+  const controller = new AbortController();
+  let judge: (verdict: 'failure') => void = () => {};
+  const classify = () => new Promise<'failure'>((resolve) => (judge = resolve));
+  const options = { clock, budget, classify, onEvent: (event: RetryEvent) => events.push(event) };
+  const call = assert.rejects(retry(options).execute(fail, { signal: controller.signal }), (error) => error === 'gone');
+  await clock.advance(0);
+  controller.abort('gone');
+  await call;
+  judge('failure');
+  await clock.advance(10_000);
+  assert.deepEqual(log, ['begin at 0', 'end 0 ignore at 0']);
+  assert.deepEqual(events, []);
+});
