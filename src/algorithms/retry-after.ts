@@ -35,7 +35,8 @@ export function parseRetryAfter(
 
 /** A field sent several times arrives joined by commas, and a date has a comma of its own behind the day. */
 function firstOf(value: string | null | undefined): string {
-  return /^[ \t]*((?:[a-z]+, )?[^,]*?)[ \t]*(?:,|$)/i.exec(value ?? '')?.[1] ?? '';
+  // Word by word: a lazy pattern would be busy for a second with ten thousand blanks of a hostile server's.
+  return /^[ \t]*((?:[a-z]+, )?[^ \t,]*(?:[ \t]+[^ \t,]+)*)/i.exec(value ?? '')?.[1] ?? '';
 }
 
 /**

@@ -4,7 +4,8 @@ const nothing = (): void => {};
 
 /** Lets go of the connection of a response that nobody gets. What is being read stays. */
 export function cancelBody(response: Response | Request): void {
-  response.body?.cancel().catch(nothing);
+  // Where `fetch` is somebody else's, a body may be anything.
+  response.body?.cancel?.()?.catch(nothing);
 }
 
 /** The ways to read a body to its end. */
@@ -46,7 +47,7 @@ class BodyLink implements Follower {
  */
 export function followBody(response: Response, signal: AbortSignal, controller: AbortController): void {
   if (signal.aborted) controller.abort(signal.reason);
-  if (signal.aborted || !response.body) return;
+  if (signal.aborted || !response.body || typeof response.body !== 'object') return;
   const link = new BodyLink(signal, controller);
   controllers.set(response, controller);
   controllers.set(response.body, controller);
@@ -76,7 +77,7 @@ export function tellingBody(response: Response): { response: Response; done: Pro
   // Whoever waits hears of a failure; nobody may be waiting.
   reader.closed.catch(nothing);
   const Same = response.constructor as typeof Response;
-  return { response: dressed(new Same(body, response), response), done: reader.closed };
+  return { response: dressed(new Same(body, { headers: response.headers }), response), done: reader.closed };
 }
 
 /** Apart, so that what is kept for the reader does not keep the new stream. */
@@ -94,10 +95,13 @@ function passedOn(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStre
   );
 }
 
-/** What a response made by hand cannot say of itself. */
-function dressed(response: Response, { url, redirected, type }: Response): Response {
+/** What a response made by hand cannot say of itself; also a status above 599, which servers do send. */
+function dressed(response: Response, { status, statusText, ok, url, redirected, type }: Response): Response {
   const clone = (): Response => dressed(Object.getPrototypeOf(response).clone.call(response), response);
   return Object.defineProperties(response, {
+    status: { value: status },
+    statusText: { value: statusText },
+    ok: { value: ok },
     url: { value: url },
     redirected: { value: redirected },
     type: { value: type },

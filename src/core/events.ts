@@ -25,10 +25,10 @@ export function onListenerError(hook: (error: unknown) => void): (error: unknown
 /** Reports what user code threw where it must not change the call. */
 export function reportError(error: unknown): void {
   try {
-    report(error);
-  } catch {
-    // The hook of last resort has nobody to report to.
-  }
+    // The hook of last resort has nobody to report to: a promise of it that rejects must not end the process.
+    const returned: unknown = report(error);
+    if (returned instanceof Promise) returned.catch(() => {});
+  } catch {}
 }
 
 /**

@@ -136,3 +136,11 @@ test("judges a date against the response's own Date, so that a clock that is off
   // Seconds need no date.
   assert.equal(wait('120', 'Thu, 19 Nov 2026 12:00:30 GMT'), 120_000);
 });
+
+test('reads a field of any length in one go: blanks without end cost no time [31]', () => {
+  // At the square of their length these would not end in time.
+  for (const blank of [' ', '\t', 'a, ', '5 ']) {
+    assert.equal(parseRetryAfter(`x${blank.repeat(1_000_000)}x`), undefined);
+  }
+  assert.equal(parseRetryAfter(`${' '.repeat(1_000_000)}5${' '.repeat(1_000_000)}, 7`), 5_000);
+});

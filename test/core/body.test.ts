@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { test } from 'vitest';
-import { followBody, tellingBody } from '../../src/core/body.ts';
+import { cancelBody, followBody, tellingBody } from '../../src/core/body.ts';
 import { listeners, serve, until } from '../adapters/server.ts';
 
 setFlagsFromString('--expose-gc');
@@ -152,4 +152,21 @@ test('a telling body that is collected lets go of its connection, and tells', as
 test('a response without a body has nothing to tell', async () => {
   const server = await serve(204);
   assert.equal(tellingBody(await fetch(server.origin)), undefined);
+});
+
+test('a telling body passes on a status that no response made by hand may have', async () => {
+  const server = await serve((_, response) => void response.writeHead(999, 'Odd').end('whole'));
+  const { response } = tellingBody(await fetch(server.origin))!;
+  for (const each of [response.clone(), response]) {
+    assert.deepEqual([each.status, each.statusText, each.ok, await each.text()], [999, 'Odd', false, 'whole']);
+  }
+});
+
+test("a body that is no stream, from somebody else's fetch, is left alone", () => {
+  const { signal } = new AbortController();
+  for (const body of ['text', 5, { pipe() {} }, { cancel: () => undefined }]) {
+    const response = { body } as unknown as Response;
+    assert.doesNotThrow(() => cancelBody(response));
+    assert.doesNotThrow(() => followBody(response, signal, new AbortController()));
+  }
 });

@@ -45,6 +45,14 @@ test('the hook in force is given back when another is set [101]', () => {
   assert.deepEqual(heard, ['first a', 'second b', 'first c']);
 });
 
+test('what the hook itself rejects with is dropped [101]', async () => {
+  const before = onListenerError(() => Promise.reject(boom));
+  // A rejection that nobody handles would fail the run.
+  reportError('a');
+  await turn();
+  onListenerError(before);
+});
+
 test('what the hook itself throws is dropped [101]', () => {
   const before = onListenerError(() => {
     throw boom;
