@@ -3,14 +3,17 @@ import type { Guard, Recovery } from './layer.ts';
 import type { AddedOf, Policy, Task } from './policy.ts';
 import type { Layer } from './run.ts';
 
-/** Where a policy made here keeps what it is made of, outermost first, so that pipelines can join it with others. */
+/**
+ * Where a policy made here keeps what it is made of, outermost first, so that pipelines can join it with others, and
+ * the function that does the same: whoever has replaced that by one of his own is taken at his word.
+ */
 const parts: unique symbol = Symbol('holdfast.parts');
 
 /** A layer of a frame, or a policy of somebody else's that runs round what is inside it. */
 type Part = { readonly layer: Layer } | { readonly around: Policy<unknown> };
 
 interface Joinable {
-  readonly [parts]?: readonly Part[];
+  readonly [parts]?: { readonly row: readonly Part[]; readonly execute: Policy['execute'] };
 }
 
 /**
@@ -62,17 +65,16 @@ function partsOf(policy: (Policy<unknown> & Joinable) | null | undefined, i: num
       `pipeline: policy ${i + 1} must have a method execute, got ${policy === null ? 'null' : typeof policy}`,
     );
   }
-  return policy[parts] ?? [{ around: policy }];
+  const own = policy[parts];
+  return own !== undefined && own.execute === policy.execute ? own.row : [{ around: policy }];
 }
 
 /** Members keep their getters: `state` and `running` are read when asked for. */
 function joined(row: readonly Part[], members: object | undefined): Policy<unknown> & Joinable {
   const frame = framed(row);
-  const policy = {
-    execute: <T>(task: Task<T>, options?: Parameters<Policy['execute']>[1]) => frame.execute(task, options),
-  };
-  Object.defineProperties(policy, Object.getOwnPropertyDescriptors(members ?? {}));
-  return Object.defineProperty(policy, parts, { value: row });
+  const execute = <T>(task: Task<T>, options?: Parameters<Policy['execute']>[1]) => frame.execute(task, options);
+  const policy = Object.defineProperties({ execute }, Object.getOwnPropertyDescriptors(members ?? {}));
+  return Object.defineProperty(policy, parts, { value: { row, execute } });
 }
 
 /** One frame up to the first policy that runs round what is inside it, whose task is the frame of the rest. */

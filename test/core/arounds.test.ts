@@ -47,6 +47,36 @@ inEachWay('nested pipelines are flattened: they wind as one row [R1, 10]', async
   assert.deepEqual(logs[2], logs[0]);
 });
 
+inEachWay('a policy whose execute somebody has replaced, or overridden, is an around of his [R1]', async (call) => {
+  const replaced = guard({});
+  const { execute } = replaced;
+  const calls: string[] = [];
+  replaced.execute = (task, options) => {
+    calls.push('replaced');
+    return execute(task, options);
+  };
+  const inner = guard({});
+  const overridden: Policy = Object.create(inner, {
+    execute: {
+      value: (...given: Parameters<Policy['execute']>) => {
+        calls.push('overridden');
+        return inner.execute(...given);
+      },
+    },
+  });
+  const proxy = new Proxy(inner, {
+    get(target, key, receiver) {
+      if (key === 'execute') calls.push('proxy');
+      const value = Reflect.get(target, key, receiver);
+      return key === 'execute' ? value.bind(target) : value;
+    },
+  });
+  const policy = pipeline(replaced, overridden, proxy);
+  calls.length = 0;
+  assert.equal(await call(policy, () => 'it'), 'it');
+  assert.deepEqual(calls, ['replaced', 'overridden', 'proxy']);
+});
+
 inEachWay('an around ends one frame and begins the next: its task is the inner frame [R1]', async (call) => {
   const { guard, recovery, around, task, read } = scribe();
   const policy = pipeline(guard('a'), around('x'), guard('b'), recovery('r', { again: 0 }), around('y'), guard('c'));

@@ -46,7 +46,7 @@ test('the hook in force is given back when another is set [101]', () => {
 });
 
 test('what the hook itself rejects with is dropped [101]', async () => {
-  const before = onListenerError(() => Promise.reject(boom));
+  const before = onListenerError(() => Promise.reject(boom) as unknown as undefined);
   // A rejection that nobody handles would fail the run.
   reportError('a');
   await turn();
