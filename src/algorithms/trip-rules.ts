@@ -1,6 +1,6 @@
 import { type Check, checked, duration, integer, positive } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
-import { type CallWindow, CountWindow, TimeWindow, type WindowSize } from './windows.ts';
+import { CallWindow, type WindowSize } from './windows.ts';
 
 /**
  * When a circuit opens. Called once for each time a circuit closes, the first included, and gives a memory of its own,
@@ -93,8 +93,8 @@ function ratioRule(
 ): TripRule {
   const {
     ratio = 0.5,
-    window: { calls, duration } = { duration: 10_000 },
-    minCalls = Math.min(20, calls ?? 20),
+    window = { duration: 10_000 },
+    minCalls = Math.min(20, window.calls ?? 20),
     slowerThan,
   } = checked<RatioOptions & { slowerThan?: Milliseconds }>(factory, options, {
     ratio: positive(1),
@@ -103,18 +103,13 @@ function ratioRule(
     ...more,
   } as Record<keyof SlowCallOptions, Check>);
 
-  return () =>
-    new Share(
-      calls === undefined ? new TimeWindow(duration as Milliseconds) : new CountWindow(calls),
-      ratio,
-      minCalls,
-      slowerThan,
-    );
+  const size = { ...window };
+  return () => new Share(new CallWindow(size), ratio, minCalls, slowerThan);
 }
 
 function checkWindow(label: string, value: unknown): void {
   const { calls, duration } = checked(label, value as { calls?: number; duration?: Milliseconds }, {
-    calls: integer(1, 2 ** 31),
+    calls: integer(1, 2 ** 24),
     duration: positive(Infinity),
   });
   if ((calls === undefined) === (duration === undefined))

@@ -3,89 +3,50 @@ import type { Milliseconds } from '../core/policy.ts';
 /** What a window is: the last `calls` calls, or those of the last `duration`. Exactly one of the two. */
 export type WindowSize = { duration: Milliseconds; calls?: undefined } | { calls: number; duration?: undefined };
 
-/** How many of the latest calls bore a mark: failed, or slow. */
-export interface CallWindow {
-  /** Calls in the window. */
-  readonly calls: number;
-  /** Those of them that bore the mark. */
-  readonly marked: number;
-  record(marked: boolean, now: Milliseconds): void;
-  /** Its contents in ages, plain numbers that survive JSON; `undefined` when it is empty. */
-  snapshot(now: Milliseconds): number[] | undefined;
-  /** Takes over what `snapshot` of a window of the same size gave; anything else is left alone. */
-  restore(saved: unknown, now: Milliseconds): void;
-}
-
-/** The last `size` calls: each further one pushes the oldest out. A ring of marks and a running total. */
-export class CountWindow implements CallWindow {
-  calls = 0;
-  marked = 0;
-  readonly #ring: Uint8Array;
-  #next = 0;
-
-  constructor(size: number) {
-    this.#ring = new Uint8Array(size);
-  }
-
-  record(marked: boolean): void {
-    const ring = this.#ring;
-    if (this.calls === ring.length) this.marked -= ring[this.#next] as number;
-    else this.calls++;
-    this.marked += ring[this.#next] = marked ? 1 : 0;
-    if (++this.#next === ring.length) this.#next = 0;
-  }
-
-  snapshot(): number[] | undefined {
-    return this.calls === 0 ? undefined : [this.#ring.length, this.calls, this.#next, ...this.#ring];
-  }
-
-  restore(saved: unknown): void {
-    const ring = this.#ring;
-    const marks = contents(saved, ring.length, 3, ring.length);
-    if (marks === undefined) return;
-    [, this.calls, this.#next] = saved as [number, number, number];
-    ring.set(marks);
-    this.marked = sum(ring);
-  }
-}
-
-const buckets = 10;
-
 /**
- * The calls of the last `duration`, counted in ten buckets: a ring of totals that turns when it is next asked, and a
- * running total of them all. Recording is O(1), without allocation, whatever the number of calls.
+ * How many of the latest calls bore a mark: failed, or slow. A ring of totals, one for each bucket of time, that turns
+ * when it is next asked, and a running total of them all. Recording is O(1), without allocation.
  *
  * ```text
  *            └──────────── duration ────────────┘
  *   gone │ 3 │ 0 │ 7 │ 2 │ 0 │ 0 │ 1 │ 4 │ 2 │ 5 ← now
  * ```
  *
- * A call leaves with its bucket: one younger than 9/10 of the duration is always counted, one as old as the duration
- * never. The first call to come into an empty window begins a bucket, so that it leaves at exactly its duration.
+ * The calls of the last `duration` are in ten buckets. A call leaves with its bucket: one younger than 9/10 of the
+ * duration is always counted, one as old as the duration never. The first call to come into an empty window begins a
+ * bucket, so that it leaves at exactly its duration. The last `calls` calls are in a bucket each, and their time goes on
+ * by one with each of them.
  *
  * Age is the sum of the clock's steps forward. A step back is no time at all: nothing is forgotten early, nothing is
  * counted for longer, and no count goes below zero. (Buckets after Nygard, Release It!, 2007, as in Hystrix, 2012.)
  */
-export class TimeWindow implements CallWindow {
+export class CallWindow {
+  /** Calls in the window. */
   calls = 0;
+  /** Those of them that bore the mark. */
   marked = 0;
-  readonly #duration: Milliseconds;
+  readonly #size: number;
+  readonly #timed: boolean;
+  readonly #buckets: number;
   /** Calls and marked calls of each bucket, side by side. */
-  readonly #ring = new Uint32Array(2 * buckets);
+  readonly #ring: Uint32Array;
   /** When bucket 0 began; goes back with the clock. */
   #origin: Milliseconds = 0;
   #bucket = 0;
   /** Where the bucket at hand is in the ring. */
   #at = 0;
-  #now: Milliseconds = NaN;
+  #now: Milliseconds = 0;
 
-  constructor(duration: Milliseconds) {
-    this.#duration = duration;
+  constructor({ calls, duration }: WindowSize) {
+    this.#timed = calls === undefined;
+    this.#size = calls ?? duration;
+    this.#buckets = calls ?? 10;
+    this.#ring = new Uint32Array(2 * this.#buckets);
   }
 
   record(marked: boolean, now: Milliseconds): void {
     // A coarse clock says the same all turn long: most calls stop here.
-    if (now !== this.#now) this.advance(now);
+    if (now !== this.#now || !this.#timed) this.advance(this.#timed ? now : this.#now + 1);
     const ring = this.#ring;
     const at = this.#at;
     this.calls++;
@@ -97,12 +58,17 @@ export class TimeWindow implements CallWindow {
 
   /** Forgets what is too old by now. */
   advance(now: Milliseconds): void {
+    const ring = this.#ring;
+    const buckets = this.#buckets;
     if (now < this.#now) this.#origin += now - this.#now;
     this.#now = now;
-    // Times the buckets first, so that a step of exactly the duration is exactly ten buckets.
-    const bucket = Math.floor(((now - this.#origin) * buckets) / this.#duration);
-    for (let old = Math.max(this.#bucket + 1, bucket - buckets + 1); old <= bucket; old++)
-      this.#clear((old % buckets) * 2);
+    const bucket = this.#bucketAt(now);
+    for (let old = Math.max(this.#bucket + 1, bucket - buckets + 1); old <= bucket; old++) {
+      const at = (old % buckets) * 2;
+      this.calls -= ring[at] as number;
+      this.marked -= ring[at + 1] as number;
+      ring[at] = ring[at + 1] = 0;
+    }
     // Rounding may put a clock that steps back an instant before the bucket began.
     this.#bucket = Math.max(this.#bucket, bucket);
     if (this.calls === 0) {
@@ -112,41 +78,28 @@ export class TimeWindow implements CallWindow {
     this.#at = (this.#bucket % buckets) * 2;
   }
 
+  /** Its contents in ages, plain numbers that survive JSON; `undefined` when it is empty. */
   snapshot(now: Milliseconds): number[] | undefined {
-    this.advance(now);
-    return this.calls === 0 ? undefined : [this.#duration, now - this.#origin, ...this.#ring];
+    if (this.#timed) this.advance(now);
+    return this.calls === 0 ? undefined : [this.#size, this.#now - this.#origin, ...this.#ring];
   }
 
+  /** Takes over what `snapshot` of a window of the same size gave; anything else is left alone. */
   restore(saved: unknown, now: Milliseconds): void {
-    const counts = contents(saved, this.#duration, 2, 2 * buckets);
-    if (counts === undefined) return;
-    const age = (saved as number[])[1] as number;
     const ring = this.#ring;
-    ring.set(counts);
-    this.marked = sum(ring.filter((_, at) => at % 2 === 1));
-    this.calls = sum(ring) - this.marked;
-    this.#origin = now - age;
-    this.#bucket = Math.floor((age * buckets) / this.#duration);
+    // JSON has null for Infinity.
+    if (!Array.isArray(saved) || (saved[0] ?? Infinity) !== this.#size || saved.length !== 2 + ring.length) return;
+    ring.set(saved.slice(2));
+    this.calls = this.marked = 0;
+    for (const [at, count] of ring.entries()) this[at % 2 === 0 ? 'calls' : 'marked'] += count;
+    this.#now = now;
+    this.#origin = now - saved[1];
+    this.#bucket = this.#bucketAt(now);
     this.advance(now);
   }
 
-  #clear(at: number): void {
-    const ring = this.#ring;
-    this.calls -= ring[at] as number;
-    this.marked -= ring[at + 1] as number;
-    ring[at] = ring[at + 1] = 0;
+  /** Multiplied first, so that a step of exactly the duration is exactly ten buckets. */
+  #bucketAt(now: Milliseconds): number {
+    return Math.floor(((now - this.#origin) * this.#buckets) / this.#size);
   }
-}
-
-/** The counts of a snapshot, if it was taken of a window of this very size; JSON has null for Infinity. */
-function contents(saved: unknown, size: number, from: number, length: number): number[] | undefined {
-  return Array.isArray(saved) && (saved[0] ?? Infinity) === size && saved.length === from + length
-    ? saved.slice(from)
-    : undefined;
-}
-
-function sum(counts: Uint8Array | Uint32Array): number {
-  let total = 0;
-  for (const count of counts) total += count;
-  return total;
 }

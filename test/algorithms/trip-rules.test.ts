@@ -8,7 +8,7 @@ import {
   type TripMemory,
   type TripRule,
 } from '../../src/algorithms/trip-rules.ts';
-import { TimeWindow } from '../../src/algorithms/windows.ts';
+import { CallWindow } from '../../src/algorithms/windows.ts';
 import published from '../vectors/circuit-breaker.json' with { type: 'json' };
 
 /** After which of the calls, F or S, the rule first holds; 0 for none. */
@@ -224,7 +224,7 @@ test('trips as published for other breakers: failed and slow calls [74]', () => 
 
 test('counts as published for other breakers: a rolling window [63, 65]', () => {
   const { duration, rows } = published.window;
-  const window = new TimeWindow(duration);
+  const window = new CallWindow({ duration: duration });
   let now = 1_000;
   for (const [passes, calls, counted, failures] of rows as [number, string, number, number][]) {
     now += passes;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { CountWindow, TimeWindow } from '../../src/algorithms/windows.ts';
+import { CallWindow } from '../../src/algorithms/windows.ts';
 
 type Step = { record: boolean } | { move: number } | { restart: number };
 
@@ -52,7 +52,7 @@ test('a time window equals a list of all calls filtered by the age of their buck
         .integer({ min: 1, max: 2_000 })
         .chain((duration) => fc.tuple(fc.constant(duration), fc.integer(), steps(duration))),
       ([duration, start, history]) => {
-        let window = new TimeWindow(duration);
+        let window = new CallWindow({ duration: duration });
         const naive = new NaiveWindow(duration);
         let now = start;
         for (const step of history) {
@@ -66,7 +66,7 @@ test('a time window equals a list of all calls filtered by the age of their buck
           } else {
             const saved = JSON.stringify(window.snapshot(now)) as string | undefined;
             now = step.restart;
-            window = new TimeWindow(duration);
+            window = new CallWindow({ duration: duration });
             window.restore(saved === undefined ? undefined : JSON.parse(saved), now);
           }
           const inside = naive.inside();
@@ -87,7 +87,7 @@ test('a time window counts every call younger than nine tenths of it, and none a
         .integer({ min: 1, max: 2_000 })
         .chain((duration) => fc.tuple(fc.constant(duration), fc.integer(), steps(duration))),
       ([duration, start, history]) => {
-        const window = new TimeWindow(duration);
+        const window = new CallWindow({ duration: duration });
         const times: number[] = [];
         let now = start;
         let time = 0;
@@ -116,16 +116,16 @@ test('a count window equals the end of a list of all calls [64, 65, 72]', () => 
       fc.integer({ min: 1, max: 20 }),
       fc.array(fc.oneof(fc.boolean(), fc.constant('restart'))),
       (size, history) => {
-        let window = new CountWindow(size);
+        let window = new CallWindow({ calls: size });
         const all: boolean[] = [];
         for (const step of history) {
           if (typeof step === 'boolean') {
-            window.record(step);
+            window.record(step, 0);
             all.push(step);
           } else {
-            const saved = JSON.stringify(window.snapshot()) as string | undefined;
-            window = new CountWindow(size);
-            window.restore(saved === undefined ? undefined : JSON.parse(saved));
+            const saved = JSON.stringify(window.snapshot(5)) as string | undefined;
+            window = new CallWindow({ calls: size });
+            window.restore(saved === undefined ? undefined : JSON.parse(saved), 9);
           }
           const last = all.slice(-size);
           assert.deepEqual([window.calls, window.marked], [last.length, last.filter((marked) => marked).length]);
