@@ -1,14 +1,8 @@
+import { retryAfterOf } from '../core/outcome.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Backoff } from './backoff.ts';
-import {
-  type CircuitSnapshot,
-  type CircuitState,
-  Closed,
-  type HalfOpen,
-  type Open,
-  type Ticket,
-} from './circuit-states.ts';
+import { type CircuitSnapshot, type CircuitState, Closed, type Opened, type Ticket } from './circuit-states.ts';
 import type { TripRule } from './trip-rules.ts';
 
 export interface CircuitRules {
@@ -48,22 +42,25 @@ export class Circuit {
     this.#rules = rules;
     this.#onChange = onChange;
     const memory = rules.trip();
+    // `failureRatio`, where `failureRatio()` was meant, gives a rule: the circuit would never open.
+    if (typeof memory?.record !== 'function')
+      throw new TypeError('circuitBreaker: trip must be a trip rule, such as failureRatio()');
     this.slowerThan = memory.slowerThan;
     this.state = new Closed(memory);
   }
 
   /** The state at this time. */
   at(now: Milliseconds): CircuitState {
-    if (this.state.type === 'half-open') {
-      const { probes } = this.state;
+    const { state } = this;
+    if (state.type === 'half-open') {
       const { probeLease } = this.#rules;
-      for (const probe of probes) {
+      for (const probe of state.probes) {
         // After a step back of the clock nothing lasts longer than its full length from now.
         if (probe.start > now) probe.start = now;
         if (now - probe.start < probeLease) continue;
         // Freed first: should the backoff throw, the next question must not find the probe again.
-        probes.delete(probe);
-        this.#change(this.#opened(this.state, 0, probe.start + probeLease));
+        state.probes.delete(probe);
+        this.trip(state, false, probe.start + probeLease);
         break;
       }
     }
@@ -71,7 +68,8 @@ export class Circuit {
     if (open.type === 'open') {
       open.until = Math.min(open.until, now + open.duration);
       if (open.until <= now && open === this.state) {
-        this.#change({ ...open, type: 'half-open', probes: new Set(), successes: 0 });
+        open.type = 'half-open';
+        this.#onChange(open);
       }
     }
     return this.state;
@@ -110,14 +108,25 @@ export class Circuit {
   }
 
   /** Opens. Where a success is what opens the circuit, the failure is an earlier one, and what it asked for is over. */
-  trip(from: Closed | HalfOpen, failed: boolean, now: Milliseconds): void {
-    this.#change(this.#opened(from, failed ? hintOf(from.failure) : 0, now));
+  trip(from: Closed | Opened, failed: boolean, now: Milliseconds): void {
+    const { openDuration, maxOpenDuration, random } = this.#rules;
+    const { failure } = from;
+    const openings = from.openings + 1;
+    let own =
+      typeof openDuration === 'number'
+        ? openDuration
+        : Math.min(openDuration(openings, from.own, random), maxOpenDuration);
+    // A backoff that says stop means as long as may be.
+    if (!(own >= 0)) own = maxOpenDuration;
+    const duration = Math.max(own, failed ? Math.min(retryAfterOf(failure), maxOpenDuration) : 0);
+    const until = now + duration;
+    this.#replace({ type: 'open', openings, own, duration, until, failure, probes: new Set(), successes: 0 });
   }
 
   /** Opens the circuit by hand, as if its rule held. Nothing if it is open already. */
   open(now: Milliseconds): void {
     const state = beneath(this.at(now));
-    if (state.type !== 'open') this.#replace(this.#opened(state, 0, now));
+    if (state.type !== 'open') this.trip(state, false, now);
   }
 
   /** Closes the circuit, and forgets what it has counted. */
@@ -131,7 +140,10 @@ export class Circuit {
     let isolated = this.at(now);
     if (isolated.type !== 'isolated') {
       // The time of a half-open circuit is over: it half opens again afterwards, with new probes.
-      const below: Closed | Open = isolated.type === 'half-open' ? { ...isolated, type: 'open', until: now } : isolated;
+      const below: Closed | Opened =
+        isolated.type === 'half-open'
+          ? { ...isolated, type: 'open', until: now, probes: new Set(), successes: 0 }
+          : isolated;
       this.#change((isolated = { type: 'isolated', handles: new Set(), below }));
     }
     const { handles } = isolated;
@@ -151,47 +163,29 @@ export class Circuit {
       const memory = state.memory.snapshot?.(now);
       return { state: 'closed', ...(memory !== undefined && { memory }) };
     }
-    const { type, openings, own, duration, until } = state;
-    const successes = type === 'open' ? 0 : state.successes;
+    const { type, openings, own, duration, until, successes } = state;
     return { state: type, openings, own, duration, remaining: Math.max(until - now, 0), successes };
   }
 
   /** Goes on from a snapshot. Not an edge: nobody is told. */
   restore(saved: CircuitSnapshot, now: Milliseconds): void {
-    if (saved.state === 'closed') {
-      if (this.state.type === 'closed') this.state.memory.restore?.(saved.memory, now);
-      return;
-    }
-    const { openings, own, duration, remaining, successes } = saved;
-    const until = now + (remaining ?? Infinity);
-    const open = { openings, own: own ?? Infinity, duration: duration ?? Infinity, until, failure: undefined };
-    this.state =
-      saved.state === 'open'
-        ? { type: 'open', ...open }
-        : // At least one probe more, also where there are to be fewer now: nothing else would close the circuit.
-          {
-            type: 'half-open',
-            ...open,
-            probes: new Set(),
-            successes: Math.min(successes, this.#rules.halfOpenCalls - 1),
-          };
-  }
-
-  #opened(from: Closed | Open | HalfOpen, hint: Milliseconds, now: Milliseconds): Open {
-    const { openDuration, maxOpenDuration, random } = this.#rules;
-    const openings = from.openings + 1;
-    let own =
-      typeof openDuration === 'number'
-        ? openDuration
-        : Math.min(openDuration(openings, from.own, random), maxOpenDuration);
-    // A backoff that says stop means as long as may be.
-    if (!(own >= 0)) own = maxOpenDuration;
-    const duration = Math.max(own, Math.min(hint, maxOpenDuration));
-    return { type: 'open', openings, own, duration, until: now + duration, failure: from.failure };
+    if (saved.state !== 'closed') {
+      this.state = {
+        type: saved.state,
+        openings: saved.openings,
+        own: saved.own ?? Infinity,
+        duration: saved.duration ?? Infinity,
+        until: now + (saved.remaining ?? Infinity),
+        failure: undefined,
+        probes: new Set(),
+        // At least one probe more, also where there are to be fewer now: nothing else would close the circuit.
+        successes: Math.min(saved.successes, this.#rules.halfOpenCalls - 1),
+      };
+    } else if (this.state.type === 'closed') this.state.memory.restore?.(saved.memory, now);
   }
 
   /** What lies below an isolation changes unseen. */
-  #replace(state: Closed | Open): void {
+  #replace(state: Closed | Opened): void {
     if (this.state.type === 'isolated') this.state.below = state;
     else this.#change(state);
   }
@@ -203,12 +197,6 @@ export class Circuit {
   }
 }
 
-/** For how long the one who failed asks to be left alone. */
-function hintOf(failure: unknown): Milliseconds {
-  const hint = (failure as { retryAfter?: unknown } | null | undefined)?.retryAfter;
-  return typeof hint === 'number' && hint > 0 ? hint : 0;
-}
-
-function beneath(state: CircuitState): Closed | Open | HalfOpen {
+function beneath(state: CircuitState): Closed | Opened {
   return state.type === 'isolated' ? state.below : state;
 }

@@ -122,13 +122,12 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
   if (restore !== undefined) circuit.restore(restore, clock.now());
   const timed = circuit.slowerThan !== undefined;
   const plain = classify === classifyGuarded;
-  /** What the state at hand says to those it turns away, once it has done so. */
-  let message: string | undefined;
+  /** Nobody has been turned away since the circuit has changed. */
+  let first = true;
 
   return guard<Ticket, Omit<CircuitBreaker, keyof Policy>>(
     {
       name,
-      clock,
       enter() {
         const { state } = circuit;
         if (state.type === 'closed' && !timed) return state;
@@ -149,7 +148,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         return circuit.at(clock.now()).type;
       },
       get idle() {
-        return 'memory' in circuit.snapshot(clock.now()) ? false : circuit.state.type === 'closed';
+        return !('memory' in circuit.snapshot(clock.now())) && circuit.state.type === 'closed';
       },
       isolate() {
         const release = circuit.isolate(clock.now());
@@ -167,27 +166,30 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
     if (!circuit.giveBack(ticket, now)) return;
     const verdict = verdictOf(classify, outcome, context);
     if (verdict === 'ignore') return;
+    // Taken for a success, a promise or a missing verdict would keep the circuit closed for ever.
+    if (verdict !== 'success' && verdict !== 'failure') throw new TypeError(`${name}: classify gave ${verdict}`);
     circuit.record(ticket, verdict === 'failure', outcome.ok ? outcome.value : outcome.error, now);
   }
 
   function changed(state: CircuitState): void {
-    message = undefined;
-    if (onEvent === undefined) return;
-    if (state.type === 'open') emit(onEvent, { type: 'open', name, duration: state.duration, cause: state.failure });
-    else emit(onEvent, { type: state.type, name });
+    const { type } = state;
+    first = true;
+    if (onEvent)
+      emit(onEvent, type === 'open' ? { type, name, duration: state.duration, cause: state.failure } : { type, name });
   }
 
   function turnAway(state: CircuitState, now: Milliseconds): CircuitOpenError {
-    const first = message === undefined;
-    message ??= `${name}: the circuit is ${state.type}`;
-    const retryAfter = state.type === 'open' ? state.until - now : undefined;
-    if (onEvent) emit(onEvent, { type: 'rejected', name, state: state.type, retryAfter });
+    const { type, failure } = state;
+    const stack = captureStack || first;
+    const retryAfter = type === 'open' ? state.until - now : undefined;
+    first = false;
+    if (onEvent) emit(onEvent, { type: 'rejected', name, state: type, retryAfter });
     return new CircuitOpenError({
       name,
-      message,
+      message: `${name}: the circuit is ${type}`,
       retryAfter,
-      cause: state.failure,
-      captureStack: captureStack || first,
+      cause: failure,
+      captureStack: stack,
     });
   }
 }

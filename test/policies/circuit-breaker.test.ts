@@ -653,6 +653,21 @@ test('a classify that throws is reported, and the probe’s place is free again 
   }
 });
 
+test('a classify that gives no verdict, or promises one, is reported and not taken for a success [61]', async () => {
+  const reported: unknown[] = [];
+  const before = onListenerError((error) => reported.push(String(error)));
+  try {
+    for (const answer of [undefined, 'fail', Promise.resolve('success')]) {
+      const { breaker } = await halfOpen({ name: 'users', classify: () => answer as 'success' });
+      assert.equal(await breaker.execute(ok), 'ok');
+      assert.equal(breaker.state, 'half-open');
+      assert.deepEqual(reported.splice(0), [`TypeError: users: classify gave ${answer}`]);
+    }
+  } finally {
+    onListenerError(before);
+  }
+});
+
 test('a backoff that throws does not leave a probe behind [58]', async () => {
   const before = onListenerError(() => {});
   try {
@@ -882,6 +897,14 @@ test('a circuit that is open for ever is so by way of JSON [72]', async () => {
   assert.equal(restored.state, 'open');
 });
 
+test('a snapshot in which successes are no whole number does not keep the circuit half open for ever [72]', async () => {
+  const restore = { state: 'half-open', openings: 1, own: 1, duration: 1, remaining: 0, successes: 0.5 } as const;
+  const { breaker } = subject({ halfOpenCalls: 2, restore });
+  assert.equal(await breaker.execute(ok), 'ok');
+  assert.equal(await breaker.execute(ok), 'ok');
+  assert.equal(breaker.state, 'closed');
+});
+
 // ---- events and options
 
 test('tells of each edge once it has happened, and of each rejection [73, 102]', async () => {
@@ -944,6 +967,9 @@ test('says which option is out of range or unknown [7]', () => {
     [{ halfOpenCalls: 1.5 }, /^RangeError: circuitBreaker: halfOpenCalls/],
     [{ halfOpenCalls: Infinity }, /^RangeError: circuitBreaker: halfOpenCalls/],
     [{ trip: { count: 5 } }, /^TypeError: circuitBreaker: trip must be a function/],
+    // Not called: it would never open.
+    [{ trip: failureRatio }, /^TypeError: circuitBreaker: trip must be a trip rule, such as failureRatio\(\)/],
+    [{ trip: () => undefined }, /^TypeError: circuitBreaker: trip must be a trip rule/],
     [{ classify: 'failure' }, /^TypeError: circuitBreaker: classify must be a function/],
     [{ clock: {} }, /^TypeError: circuitBreaker: clock must be an object with now, coarse, schedule, got an object/],
     [{ name: 5 }, /^TypeError: circuitBreaker: name must be a string, got 5/],
