@@ -8,7 +8,7 @@ import { isHeld } from './held.ts';
 import type { Answer, Guard, Recovery } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Milliseconds, Task } from './policy.ts';
-import { type Origin, type Owner, PlainScope, type Scope, WatchedScope } from './scope.ts';
+import { type Life, type Origin, type Owner, PlainScope, type Scope, WatchedScope, type Work } from './scope.ts';
 
 /** What stands at one place of a frame: a guard, a recovery, or both in one. */
 export type Layer = Guard<unknown> & Partial<Recovery<unknown>>;
@@ -24,7 +24,7 @@ export interface Plan {
  * What a run waits for: told once of its outcome, or, if the run has gone on without it, told late. Its two ways to
  * settle are bound, not closures: see Frame.
  */
-class Wait {
+class Wait implements Work {
   private readonly run: Run;
   /** A task, the body it has handed on, a permit, a recovery's answer, what it gives instead, or a delay. */
   readonly kind: 'task' | 'body' | 'permit' | 'answer' | 'instead' | 'delay';
@@ -33,6 +33,7 @@ class Wait {
   /** What was there before: the value a body belongs to, the outcome an answer is about. */
   readonly before: unknown;
   late: ((outcome: Outcome) => void) | undefined = undefined;
+  after: (() => void)[] | undefined = undefined;
 
   constructor(run: Run, kind: Wait['kind'], place: number, before: unknown) {
     this.run = run;
@@ -140,6 +141,8 @@ export class Run extends PlainScope implements Owner, Follower {
   takeOver(scope: Scope): void {
     scope.belongTo(this);
     this.scope = scope;
+    // What goes on inside it goes on inside the call.
+    if (scope.life?.works !== undefined) this.alive().works = scope.life.works;
   }
 
   /** The task of a call taken over is pending: what is given here is to be told of it. */
@@ -239,8 +242,11 @@ export class Run extends PlainScope implements Owner, Follower {
 
   /** The task has settled. */
   conclude(outcome: Outcome): void {
-    if (outcome.ok) this.succeed(outcome.value);
-    else this.unwind(this.depth - 1, outcome);
+    if (outcome.ok) return this.succeed(outcome.value);
+    // It gave up because a guard that waits for it has asked: those between see no more than if nobody had waited.
+    const ended = this.scope.endedLife();
+    const abandoned = ended !== undefined && outcome.error === ended.reason;
+    this.unwind(this.depth - 1, abandoned ? { ...outcome, abandoned } : outcome);
   }
 
   // ---- waiting
@@ -309,7 +315,7 @@ export class Run extends PlainScope implements Owner, Follower {
       holding.push(value.done);
       value = value.value;
     }
-    if (holding.length === 0 || this.isOverdue()) return this.unwind(this.depth - 1, succeeded(value));
+    if (holding.length === 0 || this.scope.ended) return this.unwind(this.depth - 1, succeeded(value));
     const done = Promise.all(holding);
     const around = this.around?.alive();
     if (around !== undefined) {
@@ -402,8 +408,10 @@ export class Run extends PlainScope implements Owner, Follower {
     const overdue = this.openedAt(i)?.life?.overdue;
     if (overdue !== undefined) {
       const { error } = overdue;
-      this.hear(i, outcome, this.openedAt(i) as Scope);
-      if (!outcome.ok && outcome.error !== error) causeOf(error, outcome.error);
+      if (!this.given && (outcome.ok || outcome.error !== error)) {
+        this.hear(i, outcome, this.openedAt(i) as Scope);
+        if (!outcome.ok) causeOf(error, outcome.error);
+      }
       outcome = failed(error);
     }
     this.leave(i, outcome);
@@ -412,14 +420,19 @@ export class Run extends PlainScope implements Owner, Follower {
 
   private leave(i: number, outcome: Outcome): void {
     const layer = this.plan.layers[i] as Layer;
-    const life = layer.holds ? this.at(2 * i + 2).life : undefined;
+    const works = layer.holds ? this.at(2 * i + 2).life?.works : undefined;
     this.closeTo(2 * i);
     this.depth = i;
     if (layer.leave === undefined) return;
     const permit = this.permits[i];
     const context = this.scope;
-    if (life === undefined || life.running === 0) giveBack(layer, permit, outcome, context);
-    else (life.idle ??= []).push(() => giveBack(layer, permit, outcome, context));
+    // What is begun inside later, by a further try, is not waited for: it has a permit of its own.
+    let running = works?.size ?? 0;
+    if (running === 0) giveBack(layer, permit, outcome, context);
+    else {
+      const settled = (): void => void (--running === 0 && giveBack(layer, permit, outcome, context));
+      for (const work of works as Set<Work>) (work.after ??= []).push(settled);
+    }
   }
 
   private finish(outcome: Outcome): void {
@@ -435,16 +448,12 @@ export class Run extends PlainScope implements Owner, Follower {
 
   /** What this run follows has ended: the caller's signal, or the scope it was called in. */
   end(reason: unknown, gently: boolean): void {
-    if (gently) return this.waitOut(this, reason);
-    for (let scope = this.around; scope !== undefined; scope = scope.around) {
-      scope.alive().heardFurtherIn = true;
-      if (scope.life?.late !== undefined) break;
-    }
-    this.halt(this, reason);
+    if (gently) this.waitOut(this, reason);
+    else this.halt(this, reason);
   }
 
   /** The scope further out in which a stop began that ended this run. */
-  private stopper(): ReturnType<Scope['alive']> | undefined {
+  private stopper(): Life | undefined {
     let scope = this.around;
     while (scope !== undefined && scope.life?.late === undefined) scope = scope.around;
     return scope?.life;
@@ -456,9 +465,11 @@ export class Run extends PlainScope implements Owner, Follower {
     this.waiting = undefined;
     this.sleep?.cancel();
     this.sleep = undefined;
-    if (waiting?.isWork) this.outlast(waiting, scope);
     const life = scope.alive();
-    if (k >= 0 || this.stopper() === undefined) life.late = (outcome) => this.hear(k, outcome, scope);
+    // What still comes is heard where the stop began.
+    const hearing = (k < 0 && this.stopper()) || life;
+    if (hearing === life) life.late = (outcome) => this.hear(k, outcome, scope);
+    if (waiting?.isWork) this.outlast(waiting, hearing, error);
     // Scopes further in end too: with a life of their own they follow, and a signal first read later is born aborted.
     for (let inner = this.scope; inner !== scope; inner = inner.outer as Scope) inner.alive();
     life.end(error, false);
@@ -472,6 +483,8 @@ export class Run extends PlainScope implements Owner, Follower {
 
   waitOut(scope: Scope, error: unknown): void {
     if (!this.waiting?.isWork) return this.halt(scope, error);
+    // Who asked first is waited for.
+    if (scope.life?.ended) return;
     const life = scope.alive();
     if (scope !== this) life.overdue = { error };
     life.end(error, true);
@@ -481,24 +494,21 @@ export class Run extends PlainScope implements Owner, Follower {
    * Abandoned work goes on: those who hold permits around it wait for it, here and in the frames further out.
    * A policy that runs tasks of its own is not work: the tasks it runs are, and their own runs see to them.
    */
-  private outlast(wait: Wait, scope: Scope): void {
-    const lives: ReturnType<Scope['alive']>[] = [];
+  private outlast(wait: Wait, hearing: Life, error: unknown): void {
+    const lives: Life[] = [];
     let each = this.plan.hasAround ? undefined : (this.scope as Scope | undefined);
     for (; each !== undefined; each = each.around) lives.push(each.alive());
-    for (const life of lives) life.running++;
+    for (const life of lives) (life.works ??= new Set()).add(wait);
     wait.late = (outcome) => {
-      const life = scope.alive();
-      // Frames further in have their own work, and speak for it: that they were ended is no news.
-      if (!life.heardFurtherIn || outcome.ok || outcome.error !== life.reason) (this.stopper() ?? life).late?.(outcome);
-      for (const life of lives) {
-        if (--life.running === 0) for (const leave of life.idle?.splice(0) ?? []) leave();
-      }
+      // Who fails with the very error of the stop has heeded it: that is no news, nor that frames further in have.
+      if (wait.kind === 'task' && (outcome.ok || outcome.error !== error)) hearing.late?.(outcome);
+      for (const { works } of lives) works?.delete(wait);
+      for (const settled of wait.after ?? []) settled();
     };
   }
 
   /** What came late: the guard that did not wait for it is told, and a value nobody gets is disposed. */
   private hear(k: number, outcome: Outcome, scope: Scope): void {
-    if (this.given) return;
     try {
       this.plan.layers[k]?.late?.(outcome, scope.outer as Scope);
     } catch (error) {
@@ -508,12 +518,6 @@ export class Run extends PlainScope implements Owner, Follower {
   }
 
   // ---- scopes
-
-  /** Whether a guard waits for the work only to let its own error go on. */
-  private isOverdue(): boolean {
-    for (let scope = this.scope; scope !== this; scope = scope.outer as Scope) if (scope.life?.overdue) return true;
-    return false;
-  }
 
   /** The innermost scope that a layer at this position is in. */
   private at(position: number): Scope {

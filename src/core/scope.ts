@@ -19,6 +19,12 @@ export interface Owner {
   waitOut(scope: Scope, error: unknown): void;
 }
 
+/** A task, or a body it has handed on, that goes on although nobody waits for it. */
+export interface Work {
+  /** What waits for it to settle, permits that hold among them. */
+  after: (() => void)[] | undefined;
+}
+
 /** The owner of a scope that has unwound: nothing can be done to it any more. */
 export const unwound: Owner = { halt() {}, waitOut() {} };
 
@@ -55,7 +61,7 @@ export class Origin implements Context {
 export const nobody: Origin = /* @__PURE__ */ new Origin({}, undefined, undefined);
 
 /** A scope that somebody looks into or acts on: its signal, who follows it, and what outlasts it. Made when asked for. */
-class Life implements Follower {
+export class Life implements Follower {
   previous: Follower | undefined = undefined;
   next: Follower | undefined = undefined;
   readonly followers: Followers = new Followers();
@@ -68,14 +74,14 @@ class Life implements Follower {
   overdue: { readonly error: unknown } | undefined = undefined;
   /** Hears what comes after a stop of this scope. */
   late: ((outcome: Outcome) => void) | undefined = undefined;
-  /** Frames further in were ended with it, and tell of their own work. */
-  heardFurtherIn = false;
-  /** Tasks begun inside that were abandoned and have not settled. */
-  running = 0;
-  /** Who waits for those. */
-  idle: (() => void)[] | undefined = undefined;
+  /** Begun inside, abandoned, and not settled yet. */
+  works: Set<Work> | undefined = undefined;
   /** What results held by frames further in wait for. */
   held: PromiseLike<unknown>[] | undefined = undefined;
+
+  get running(): number {
+    return this.works?.size ?? 0;
+  }
 
   end(reason: unknown, gently: boolean): void {
     if (!this.ended) {
