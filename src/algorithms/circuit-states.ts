@@ -3,7 +3,7 @@ import type { TripMemory } from './trip-rules.ts';
 
 /** What a call was admitted in, and when. Handed back with the call's result, it tells whether that still counts. */
 export interface Ticket {
-  readonly of: Closed | HalfOpen;
+  readonly of: Closed | Opened;
   /** `NaN` where nobody asks for it. */
   start: Milliseconds;
 }
@@ -25,9 +25,9 @@ export class Closed implements Ticket {
   }
 }
 
-/** Calls are turned away. */
-export interface Open {
-  readonly type: 'open';
+/** Calls are turned away until the time is up. Then a few run as probes, and decide whether the circuit closes. */
+export interface Opened {
+  type: 'open' | 'half-open';
   /** How many times in a row the circuit has opened, without closing in between. */
   readonly openings: number;
   /** What this opening takes by itself, before any hint. */
@@ -36,12 +36,8 @@ export interface Open {
   until: Milliseconds;
   /** The one that led here. */
   failure: unknown;
-}
-
-/** A few calls run as probes: the circuit closes once enough of them have succeeded, and opens again if one fails. */
-export interface HalfOpen extends Omit<Open, 'type'> {
-  readonly type: 'half-open';
   readonly probes: Set<Ticket>;
+  /** Of the probes so far. */
   successes: number;
 }
 
@@ -49,11 +45,11 @@ export interface HalfOpen extends Omit<Open, 'type'> {
 export interface Isolated {
   readonly type: 'isolated';
   readonly handles: Set<() => void>;
-  below: Closed | Open;
+  below: Closed | Opened;
   readonly failure?: undefined;
 }
 
-export type CircuitState = Closed | Open | HalfOpen | Isolated;
+export type CircuitState = Closed | Opened | Isolated;
 
 /**
  * A circuit in ages, fit for JSON, where `null` is for ever. Isolation is not part of it: what lies below is saved. Nor

@@ -104,7 +104,7 @@ export class Circuit {
     if (of.type === 'closed') {
       if (of.memory.record(failed, now, took)) this.trip(of, failed, now);
     } else if (failed || took > (this.slowerThan ?? Infinity)) this.trip(of, failed, now);
-    else if (++of.successes === this.#rules.halfOpenCalls) this.close(now);
+    else if (++of.successes >= this.#rules.halfOpenCalls) this.close(now);
   }
 
   /** Opens. Where a success is what opens the circuit, the failure is an earlier one, and what it asked for is over. */

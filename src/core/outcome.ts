@@ -1,5 +1,5 @@
 import { isRejection } from './errors.ts';
-import type { Context } from './policy.ts';
+import type { Context, Milliseconds } from './policy.ts';
 
 /** What became of a task. `abandoned`: nobody waits for it any more, so it says nothing about what was called. */
 export type Outcome =
@@ -30,4 +30,10 @@ export const classifyAnswered: Classify = (outcome) =>
 /** The verdict `classify` gives; what was abandoned is ignored before it is asked. */
 export function verdictOf(classify: Classify, outcome: Outcome, context: Context): Verdict {
   return !outcome.ok && outcome.abandoned ? 'ignore' : classify(outcome, context);
+}
+
+/** How long an error, or a value, asks to be left alone; 0 where it says nothing of the kind. */
+export function retryAfterOf(by: unknown): Milliseconds {
+  const { retryAfter } = Object(by) as { readonly retryAfter?: unknown };
+  return typeof retryAfter === 'number' && retryAfter > 0 ? retryAfter : 0;
 }

@@ -132,7 +132,6 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   return guard<Permit, Omit<Bulkhead, keyof Policy>>(
     {
       name,
-      clock,
       holds: releaseOn === 'settle',
       enter(context) {
         const { cost } = context;

@@ -6,7 +6,7 @@ import { dispose } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
 import type { Answer, Guard } from '../core/layer.ts';
 import { checked, duration, integer, number, objectWith, typed } from '../core/options.ts';
-import { classifyGuarded, type Outcome, type Verdict } from '../core/outcome.ts';
+import { classifyGuarded, type Outcome, retryAfterOf, type Verdict } from '../core/outcome.ts';
 import { recovery } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
 import { type Random, systemRandom } from '../core/random.ts';
@@ -125,19 +125,19 @@ export function retry(options: RetryOptions = {}): Policy {
 
   function answer(verdict: Verdict, outcome: Outcome, context: Context, execution: Execution): Answer {
     execution.verdict = verdict;
+    const { attempts } = execution;
     // What came before an error that is not tried again stays reachable from it.
-    if (verdict !== 'failure' && (outcome.ok || execution.attempts.length === 0)) return undefined;
+    if (verdict !== 'failure' && (outcome.ok || attempts.length === 0)) return undefined;
     const tried = decide(verdict, outcome, context, execution);
     const { delay } = tried;
-    addAttempt(execution.attempts, tried);
-    if (delay === undefined) {
-      if (!outcome.ok) keepAttempts(outcome.error, execution.attempts);
-      if (onEvent) emit(onEvent, { type: 'exhausted', name, ...tried, delay });
-      return undefined;
-    }
-    execution.retries++;
-    execution.verdict = undefined;
-    if (onEvent) emit(onEvent, { type: 'retry', name, ...tried, delay });
+    const again = delay !== undefined;
+    addAttempt(attempts, tried);
+    if (again) {
+      execution.retries++;
+      execution.verdict = undefined;
+    } else if (!outcome.ok) keepAttempts(outcome.error, attempts);
+    if (onEvent) emit(onEvent, { type: again ? 'retry' : 'exhausted', name, ...tried } as RetryEvent);
+    if (!again) return undefined;
     if (outcome.ok) dispose(outcome.value, letGo);
     return { again: delay, memo: execution };
   }
@@ -153,10 +153,10 @@ export function retry(options: RetryOptions = {}): Policy {
       at,
     });
     if (verdict !== 'failure') return tried('ignored');
-    if (!outcome.ok && told(outcome.error).retryable === false) return tried('not-retryable');
+    if (!outcome.ok && (Object(outcome.error) as { readonly retryable?: unknown }).retryable === false)
+      return tried('not-retryable');
     if (attempt >= maxAttempts) return tried('exhausted');
-    const hint = told(outcome.ok ? outcome.value : outcome.error).retryAfter;
-    const least = typeof hint === 'number' && hint > 0 ? hint : 0;
+    const least = retryAfterOf(outcome.ok ? outcome.value : outcome.error);
     if (least > maxRetryAfter) return tried('retry-after-too-long');
     const previous = attempts.at(-1)?.delay;
     const own = backoff(attempt, previous, random) ?? standard(attempt, previous, random);
@@ -175,9 +175,4 @@ export function retry(options: RetryOptions = {}): Policy {
 
 function begun(began: Milliseconds): Execution {
   return { began, attempts: [], retries: 0, verdict: undefined };
-}
-
-/** What an error, or a value, says about another try; a primitive says nothing. */
-function told(by: unknown): { readonly retryable?: unknown; readonly retryAfter?: unknown } {
-  return by ?? {};
 }
