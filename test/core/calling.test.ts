@@ -76,6 +76,15 @@ test('calls the task synchronously, once [1]', async () => {
   }
 });
 
+test('the task gets the context, and nothing else of ours [1]', async () => {
+  for (const [label, call] of cases()) {
+    const given = await call(function (this: unknown, ...all: unknown[]) {
+      return [this, all.length];
+    });
+    assert.deepEqual(given, [undefined, 1], label);
+  }
+});
+
 test('a synchronous throw is a rejection, and never a throw of execute [2]', async () => {
   for (const [label, call] of cases()) {
     const promise = call(() => {

@@ -105,32 +105,40 @@ inEachWay(
 inEachWay(
   'inside a retry each try has a permit of its own, which waits for its own work alone [R7, 108]',
   async (call) => {
-    const clock = new ManualClock();
-    let n = 0;
-    const log: string[] = [];
-    const counting = guard<number>({
-      holds: true,
-      enter: () => ++n,
-      leave: (permit) => void log.push(`out ${permit}`),
-    });
-    const { begun, task } = stubborn();
-    const policy = pipeline(
-      recovery({ clock, recover: (_, { attempt }) => (attempt < 3 ? { again: 10 } : undefined) }),
-      counting,
-      timeout({ duration: 100, clock }),
-    );
-    const state = watched(call(policy, task));
-    await clock.advance(250);
-    begun[1]?.resolve('second, late');
-    await turn();
-    assert.deepEqual(log, ['out 2']);
-    begun[2]?.resolve('third');
-    await turn();
-    assert.deepEqual(state.now, { value: 'third' });
-    assert.deepEqual(log, ['out 2', 'out 3']);
-    begun[0]?.resolve('first, late');
-    await turn();
-    assert.deepEqual(log, ['out 2', 'out 3', 'out 1']);
+    const orders = [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ];
+    for (const order of orders) {
+      const clock = new ManualClock();
+      let n = 0;
+      const log: string[] = [];
+      const counting = guard<number>({
+        holds: true,
+        enter: () => n++,
+        leave: (permit) => void log.push(`out ${permit}`),
+      });
+      const { begun, task } = stubborn();
+      const policy = pipeline(
+        recovery({ clock, recover: (_, { attempt }) => (attempt < 3 ? { again: 10 } : undefined) }),
+        counting,
+        timeout({ duration: 100, clock }),
+      );
+      const state = watched(call(policy, task));
+      // The first two tries have been given up, the third is under way.
+      await clock.advance(250);
+      for (const i of order) {
+        begun[i]?.resolve(`value ${i}`);
+        await turn();
+        assert.equal(log.at(-1), `out ${i}`);
+      }
+      assert.deepEqual(state.now, { value: 'value 2' });
+      assert.equal(log.length, 3);
+    }
   },
 );
 
