@@ -1,15 +1,14 @@
-import { soon } from './abort.ts';
+import { checked } from './call-options.ts';
 import { isRejection } from './errors.ts';
 import { reportError } from './events.ts';
 import { heldInUse, isHeld } from './held.ts';
 import type { Outcome } from './outcome.ts';
 import type { CallOptions, Context, Policy, Task } from './policy.ts';
-import { adopted, failed, isThenable, type Layer, nothing, type Plan, Run, succeeded } from './run.ts';
-import { nobody, Origin, type Owner, PlainScope, Scope, unwound } from './scope.ts';
-import { type Expiring, unqueue } from './timers.ts';
-
-type Enter = (this: Layer, context: Context) => unknown;
-type Leave = (this: Layer, permit: unknown, outcome: Outcome, context: Context) => void;
+import { adopted, capture, captured, isThenable, nothing, rejectSoon } from './promise.ts';
+import { type FastPlan, Racer } from './racer.ts';
+import { Row } from './row.ts';
+import { failed, type Layer, Run, succeeded } from './run.ts';
+import { nobody, Origin, PlainScope, Scope, unwound } from './scope.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */
 interface Kept {
@@ -31,87 +30,21 @@ interface Kept {
  *   many calls, as long as permits stay the same and nobody looks into the context.
  * - race: a guard watches. One object that is context and timer-queue node, and one promise.
  *
- * What is done for speed here is measured in bench/core and bench/policies. The first four guards are unrolled by
- * position: a loop over an array costs twice as much. Their functions are read once: layers are of many shapes, and a
- * look-up in an object of unforeseen shape is dear. A permit is looked at only when it is another than last time's.
- * What settles a call is bound, not a closure, whose code V8 looks up at its first call, and these have but one.
+ * What is done for speed here is measured in bench/core and bench/policies. A permit is looked at only when it is
+ * another than last time's. What settles a call is bound, not a closure, whose code V8 looks up at its first call, and
+ * these have but one.
  */
-export class Frame implements Plan {
-  readonly layers: readonly Layer[];
-  readonly hasAround: boolean;
-  /** Asks about values too. */
-  readonly valued: boolean;
-  readonly recovers: boolean;
-  /** The guard that watches, and the place of the scope inside it. */
-  readonly watcher: Layer | undefined;
-  readonly position: number;
+export class Frame extends Row implements FastPlan {
   private readonly around: ((task: Task<unknown>) => Task<unknown>) | undefined;
-  /** Nothing of its own: the identity. */
-  private readonly empty: boolean;
-  /** Each call is a run from its start. */
-  private readonly runs: boolean;
-  private readonly passes: boolean;
-  /** Nothing can outlast a call but by what its context is asked for: calls may share one. */
-  private readonly shares: boolean;
-  /** The places of the guards, which are the slots below. */
-  private readonly places: readonly number[];
-  /** Slots up to and with the guard that watches: they are outside its scope. */
-  private readonly outside: number;
-  private readonly further: readonly Layer[];
-  private readonly g0: Layer | undefined;
-  private readonly g1: Layer | undefined;
-  private readonly g2: Layer | undefined;
-  private readonly g3: Layer | undefined;
-  private readonly e0: Enter;
-  private readonly e1: Enter;
-  private readonly e2: Enter;
-  private readonly e3: Enter;
-  private readonly l0: Leave;
-  private readonly l1: Leave;
-  private readonly l2: Leave;
-  private readonly l3: Leave;
-  private s0: unknown = undefined;
-  private s1: unknown = undefined;
-  private s2: unknown = undefined;
-  private s3: unknown = undefined;
   private shared: Scope = new PlainScope(nobody, -1, 1, undefined);
   private kept: Kept | undefined = undefined;
 
   constructor(layers: readonly Layer[], around?: Policy<unknown>, inner?: Frame) {
-    const places = [...layers.keys()].filter((i) => layers[i]?.enter !== undefined || layers[i]?.leave !== undefined);
-    const [g0, g1, g2, g3, ...further] = places.map((i) => layers[i] as Layer);
-    const scoping = layers.filter((layer) => layer.watch !== undefined || layer.within !== undefined);
-    const place = layers.indexOf(scoping[0] as Layer);
-    this.layers = layers;
-    this.hasAround = around !== undefined;
+    super(layers, around !== undefined);
     this.around =
       around &&
       ((task) => (context) =>
         around.execute((handed) => (inner as Frame).begin(task, handed, context as Scope), context));
-    this.valued = layers.some((layer) => layer.values === true);
-    this.recovers = layers.some((layer) => layer.recover !== undefined);
-    this.watcher = scoping[0];
-    this.position = place < 0 ? -1 : 2 * place;
-    this.empty = layers.length === 0 && !this.hasAround;
-    this.runs = this.hasAround || scoping.length > 1 || (place >= 0 && this.watcher?.watch === undefined);
-    this.passes = place < 0 && !this.recovers && !layers.some((layer) => layer.leave !== undefined);
-    this.shares =
-      !this.runs && place < 0 && !this.valued && further.length === 0 && !layers.some((layer) => layer.holds);
-    this.places = places;
-    this.outside = places.filter((i) => i <= place).length;
-    this.further = further;
-    this.g0 = g0;
-    this.g1 = g1;
-    this.g2 = g2;
-    this.g3 = g3;
-    this.e0 = g0?.enter ?? nothing;
-    this.e1 = g1?.enter ?? nothing;
-    this.e2 = g2?.enter ?? nothing;
-    this.e3 = g3?.enter ?? nothing;
-    this.l0 = g0?.leave ?? nothing;
-    this.l1 = g1?.leave ?? nothing;
-    this.l2 = g2?.leave ?? nothing;
-    this.l3 = g3?.leave ?? nothing;
   }
 
   execute<T>(task: Task<T>, options?: CallOptions | Context): Promise<T>;
@@ -131,7 +64,6 @@ export class Frame implements Plan {
     let p1: unknown;
     let p2: unknown;
     let p3: unknown;
-    let more: unknown[] | undefined;
     let slot = 0;
     let result: unknown;
     try {
@@ -159,13 +91,6 @@ export class Frame implements Plan {
                 this.s3 = p3;
               }
               slot = 4;
-              for (const layer of this.further) {
-                const permit = layer.enter?.(context);
-                more ??= [];
-                if (isOdd(permit)) return this.turn(this.aside(task), [p0, p1, p2, p3, ...more], permit);
-                more.push(permit);
-                slot++;
-              }
             }
           }
         }
@@ -175,19 +100,19 @@ export class Frame implements Plan {
       if (!isThenable(result)) {
         if (isHeld(result) || context.life !== undefined)
           return this.resume(this.taken(task, context), [p0, p1, p2, p3], succeeded(result));
-        this.leave(p0, p1, p2, p3, more, { ok: true, value: result }, nobody);
+        this.leave(p0, p1, p2, p3, undefined, { ok: true, value: result }, nobody);
         return Promise.resolve(result);
       }
     } catch (error) {
-      return this.fall(this.aside(task), [p0, p1, p2, p3, ...(more ?? [])].slice(0, slot), error);
+      return this.fall(this.aside(task), [p0, p1, p2, p3].slice(0, slot), error);
     }
     const promise = adopted(result);
-    if (context.life !== undefined) return this.taken(task, context).listen(promise, p0, p1, p2, p3, more);
+    if (context.life !== undefined) return this.taken(task, context).listen(promise, p0, p1, p2, p3, undefined);
     let { kept } = this;
     if (kept === undefined || kept.p0 !== p0 || kept.p1 !== p1 || kept.p2 !== p2 || kept.p3 !== p3) {
       kept = this.keep(p0, p1, p2, p3);
     }
-    return promise.then(kept.given, this.recovers ? this.failure(task, p0, p1, p2, p3) : kept.thrown);
+    return promise.then(kept.given, this.recovers ? this.failure.bind(this, task, p0, p1, p2, p3) : kept.thrown);
   }
 
   /** With a context of its own. */
@@ -273,78 +198,70 @@ export class Frame implements Plan {
   // function around it, whichever way that call goes.
 
   private keep(p0: unknown, p1: unknown, p2: unknown, p3: unknown): Kept {
-    const given = (value: unknown): unknown => {
-      if (isHeld(value)) return this.resume(this.aside(nothing), [p0, p1, p2, p3], succeeded(value));
-      this.leave(p0, p1, p2, p3, undefined, { ok: true, value }, nobody);
-      return value;
-    };
+    const { g0, l0, g1 } = this;
+    const outlast = (value: unknown): Promise<unknown> =>
+      this.resume(this.aside(nothing), [p0, p1, p2, p3], succeeded(value));
     const thrown = (error: unknown): never => {
       this.leave(p0, p1, p2, p3, undefined, failed(error), nobody);
       throw error;
     };
+    const given =
+      g1 !== undefined
+        ? (value: unknown): unknown => {
+            if (isHeld(value)) return outlast(value);
+            this.leave(p0, p1, p2, p3, undefined, { ok: true, value }, nobody);
+            return value;
+          }
+        : g0 === undefined
+          ? (value: unknown): unknown => (isHeld(value) ? outlast(value) : value)
+          : (value: unknown): unknown => {
+              if (isHeld(value)) return outlast(value);
+              try {
+                l0.call(g0, p0, { ok: true, value }, nobody);
+              } catch (error) {
+                reportError(error);
+              }
+              return value;
+            };
     this.kept = { p0, p1, p2, p3, given, thrown };
     return this.kept;
   }
 
-  private failure(task: Task<unknown>, p0: unknown, p1: unknown, p2: unknown, p3: unknown) {
-    return (error: unknown): Promise<unknown> => this.resume(this.aside(task), [p0, p1, p2, p3], failed(error));
-  }
-
-  /** Leaves from the inside out. Written out: it is the larger part of what a call costs. */
-  leave(
-    p0: unknown,
-    p1: unknown,
-    p2: unknown,
-    p3: unknown,
-    more: unknown[] | undefined,
-    outcome: Outcome,
-    context: Context,
-  ): void {
-    const { g0, g1, g2, g3, outside } = this;
-    if (more !== undefined) this.leaveFurther(more, outcome, context);
-    if (g0 === undefined) return;
-    if (g1 !== undefined) {
-      if (g2 !== undefined) {
-        if (g3 !== undefined) {
-          try {
-            this.l3.call(g3, p3, outcome, outside > 3 ? nobody : context);
-          } catch (error) {
-            reportError(error);
-          }
-        }
-        try {
-          this.l2.call(g2, p2, outcome, outside > 2 ? nobody : context);
-        } catch (error) {
-          reportError(error);
-        }
-      }
-      try {
-        this.l1.call(g1, p1, outcome, outside > 1 ? nobody : context);
-      } catch (error) {
-        reportError(error);
-      }
-    }
-    try {
-      this.l0.call(g0, p0, outcome, outside > 0 ? nobody : context);
-    } catch (error) {
-      reportError(error);
-    }
-  }
-
-  private leaveFurther(more: unknown[], outcome: Outcome, context: Context): void {
-    for (let i = more.length - 1; i >= 0; i--) {
-      try {
-        this.further[i]?.leave?.(more[i], outcome, i + 4 < this.outside ? nobody : context);
-      } catch (error) {
-        reportError(error);
-      }
-    }
+  /** A failure in front of a recovery. */
+  private failure(task: Task<unknown>, p0: unknown, p1: unknown, p2: unknown, p3: unknown, error: unknown) {
+    return this.resume(this.aside(task), [p0, p1, p2, p3], failed(error));
   }
 
   /** A guard waits, or turns the call away: `permit` is a promise or a rejection. */
   private turn(call: Racer, permits: unknown[], permit: unknown): Promise<unknown> {
     if (!isThenable(permit)) return this.fall(call, permits, permit);
+    if (this.watcher === undefined && permits.length === this.places.length - 1) {
+      // Nobody can end this call, and behind this guard there is only the task: the wait needs no run.
+      return adopted(permit).then(this.enterLast.bind(this, call, permits), this.failLast.bind(this, call, permits));
+    }
     return this.takeOver(call, permits, permits.length, (run, place) => run.waitToEnter(place, permit));
+  }
+
+  private enterLast(call: Racer, permits: unknown[], permit: unknown): unknown {
+    if (isRejection(permit)) return this.failLast(call, permits, permit);
+    permits.push(permit);
+    const [p0, p1, p2, p3, ...further] = permits;
+    const more = further.length > 0 ? further : undefined;
+    try {
+      const result = call.run();
+      if (isThenable(result)) return call.listen(adopted(result), p0, p1, p2, p3, more);
+      if (call.needs(result)) return this.resume(call, permits, succeeded(result));
+      this.leave(p0, p1, p2, p3, more, { ok: true, value: result }, call);
+      call.owner = unwound;
+      return result;
+    } catch (error) {
+      return this.fall(call, permits, error);
+    }
+  }
+
+  private failLast(call: Racer, permits: unknown[], error: unknown): Promise<unknown> {
+    if (permits.length === 0 && !this.recovers) throw error;
+    return this.fall(call, permits, error);
   }
 
   /** The next guard has turned the call away, or, behind the last one, the task has thrown. */
@@ -371,14 +288,6 @@ export class Frame implements Plan {
     goOn(run, place);
     run.handOut();
     return promise;
-  }
-
-  byPlace(permits: readonly unknown[]): unknown[] {
-    const { places } = this;
-    const all = new Array<unknown>(this.layers.length);
-    for (let slot = 0; slot < permits.length && slot < places.length; slot++)
-      all[places[slot] as number] = permits[slot];
-    return all;
   }
 
   /** Begins a run: the caller says something about the call, or it is made inside the scope `from`. */
@@ -409,182 +318,6 @@ export class Frame implements Plan {
   }
 }
 
-/**
- * A call on its fast way that has a context of its own: what its task sees, the permits it got, and, under a guard that
- * watches, the node of a timeout queue and what settles the promise.
- */
-class Racer extends Scope implements Expiring {
-  private readonly frame: Frame;
-  /** The task; or what the call has become, if it left its fast way. */
-  private work: Task<unknown> | Run;
-  p0: unknown = undefined;
-  p1: unknown = undefined;
-  p2: unknown = undefined;
-  p3: unknown = undefined;
-  /** The permits beyond the fourth. */
-  more: unknown[] | undefined = undefined;
-  previous: Expiring['previous'] = undefined;
-  override next: Expiring['next'] = undefined;
-  override batch: Expiring['batch'] = undefined;
-  expire: Expiring['expire'] = undefined;
-  private resolve: ((value: unknown) => void) | undefined = undefined;
-  private reject: ((error: unknown) => void) | undefined = undefined;
-
-  constructor(frame: Frame, task: Task<unknown>) {
-    super(undefined);
-    this.frame = frame;
-    this.work = task;
-  }
-
-  get outer(): Scope | Origin {
-    return this.work instanceof Run ? this.work : nobody;
-  }
-
-  get position(): number {
-    return this.frame.position;
-  }
-
-  get attempt(): number {
-    return 1;
-  }
-
-  get guard(): Layer | undefined {
-    return this.frame.watcher;
-  }
-
-  /** Whether a value asks for more than leaving: a recovery looks at it, it is held, or something outlasts the task. */
-  needs(value: unknown): boolean {
-    const { life } = this;
-    return this.frame.valued || isHeld(value) || (life !== undefined && (life.running > 0 || life.held !== undefined));
-  }
-
-  permits(): unknown[] {
-    return [this.p0, this.p1, this.p2, this.p3, ...(this.more ?? [])];
-  }
-
-  listen(
-    task: Promise<unknown>,
-    p0: unknown,
-    p1: unknown,
-    p2: unknown,
-    p3: unknown,
-    more: unknown[] | undefined,
-  ): Promise<unknown> {
-    this.p0 = p0;
-    this.p1 = p1;
-    this.p2 = p2;
-    this.p3 = p3;
-    this.more = more;
-    return this.frame.watcher === undefined
-      ? task.then(this.given.bind(this), this.thrown.bind(this))
-      : this.race(task, this.frame.watcher);
-  }
-
-  private race(task: Promise<unknown>, watcher: Layer): Promise<unknown> {
-    const promise = new Promise<unknown>(capture);
-    this.resolve = captured.resolve;
-    this.reject = captured.reject;
-    try {
-      watcher.watch?.(this, nobody);
-    } catch (error) {
-      reportError(error);
-    }
-    task.then(this.fulfilled.bind(this), this.rejected.bind(this));
-    return promise;
-  }
-
-  private given(value: unknown): unknown {
-    const { frame } = this;
-    // What has no life was never looked into.
-    if ((frame.valued || this.life !== undefined || isHeld(value)) && this.needs(value)) {
-      return frame.resume(this, this.permits(), succeeded(value));
-    }
-    this.owner = unwound;
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, { ok: true, value }, this);
-    return value;
-  }
-
-  private thrown(error: unknown): Promise<unknown> {
-    const { frame } = this;
-    if (frame.recovers || this.life !== undefined) return frame.resume(this, this.permits(), failed(error));
-    this.owner = unwound;
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, failed(error), this);
-    throw error;
-  }
-
-  becomeRun(
-    permits: unknown[],
-    place: number,
-    inside: boolean,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-  ): Run {
-    const { frame, work } = this;
-    const run = new Run(frame, work as Task<unknown>, nobody, resolve, reject, frame.byPlace(permits), place);
-    if (inside) {
-      run.takeOver(this);
-      this.work = run;
-    }
-    return run;
-  }
-
-  private fulfilled(value: unknown): void {
-    const { frame } = this;
-    if (this.owner !== undefined) return this.running().arriveFirst(succeeded(value));
-    if ((frame.valued || this.life !== undefined || isHeld(value)) && this.needs(value)) {
-      return this.running().arriveFirst(succeeded(value));
-    }
-    this.owner = unwound;
-    if (this.next !== undefined) unqueue(this);
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, { ok: true, value }, this);
-    this.resolve?.(value);
-  }
-
-  private rejected(error: unknown): void {
-    const { frame } = this;
-    if (this.owner !== undefined || frame.recovers || this.life !== undefined) {
-      return this.running().arriveFirst(failed(error));
-    }
-    this.close();
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, failed(error), this);
-    this.reject?.(error);
-  }
-
-  protected override ownedBy(): Owner | undefined {
-    return this.owner ?? this.running();
-  }
-
-  /** The run that waits on for the task: stopped, or asked about, a call goes on as one. */
-  private running(): Run {
-    if (this.work instanceof Run) return this.work;
-    const run = this.becomeRun(
-      this.permits(),
-      this.frame.layers.length,
-      true,
-      this.resolve ?? nothing,
-      this.reject ?? nothing,
-    );
-    run.waitOn();
-    return run;
-  }
-
-  override close(): void {
-    super.close();
-    if (this.next !== undefined) unqueue(this);
-  }
-}
-
-/** What settles the promise made last. An executor of its own would cost each call a closure and what that captures. */
-const captured: { resolve: (value: unknown) => void; reject: (error: unknown) => void } = {
-  resolve: nothing,
-  reject: nothing,
-};
-
-function capture(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
-  captured.resolve = resolve;
-  captured.reject = reject;
-}
-
 /** A permit that is none: a promise of one, or a rejection. */
 function isOdd(permit: unknown): boolean {
   return typeof permit === 'object' && permit !== null && (isThenable(permit) || isRejection(permit));
@@ -604,30 +337,4 @@ function pass(result: unknown): Promise<unknown> {
   if (result instanceof Promise && !heldInUse()) return result;
   if (!isThenable(result)) return Promise.resolve(isHeld(result) ? result.value : result);
   return adopted(result).then((value) => (isHeld(value) ? value.value : value));
-}
-
-/**
- * Rejects in a microtask. A promise that is born rejected runs the host's hook for unhandled rejections, and the one
- * that takes it back once the caller has attached: 0.4 microseconds together.
- */
-function rejectSoon(error: unknown): Promise<never> {
-  return new Promise((_, reject) => soon(() => reject(error)));
-}
-
-/** @throws {TypeError | RangeError} for what a caller may not say about a call */
-function checked(options: CallOptions | Context): CallOptions {
-  const { signal } = options;
-  if (typeof options !== 'object') throw new TypeError(`execute: options must be an object, got ${typeof options}`);
-  if (signal !== undefined && typeof signal.addEventListener !== 'function') {
-    throw new TypeError('execute: signal must be an AbortSignal');
-  }
-  for (const name of ['deadline', 'priority', 'cost'] as const) {
-    const value = options[name];
-    if (value === undefined) continue;
-    if (typeof value !== 'number') throw new TypeError(`execute: ${name} must be a number, got ${typeof value}`);
-    if (Number.isNaN(value) || (name === 'cost' && value < 0)) {
-      throw new RangeError(`execute: ${name} must be a number${name === 'cost' ? ', 0 or more' : ''}, got ${value}`);
-    }
-  }
-  return options;
 }

@@ -7,64 +7,58 @@ function shown(value: unknown): string {
   return typeof value === 'object' && value ? 'an object' : String(value);
 }
 
-function check(label: string, value: unknown, type: string, fits: boolean, range: string): void {
-  if (fits) return;
-  const wrong = typeof value === type ? RangeError : TypeError;
-  throw new wrong(`${label} must be ${range}, got ${shown(value)}`);
-}
-
-function checkNumber(label: string, value: unknown, fits: (value: number) => boolean, range: string): void {
-  check(label, value, 'number', typeof value === 'number' && fits(value), range);
+/** Anything of a type that fits. A value of another type, and an object that is not the right one, is a TypeError. */
+function where<T>(type: string, range: string, fits: (value: T) => boolean): Check {
+  return (label, value) => {
+    const right = typeof value === (type as 'object');
+    if (right && fits(value as T)) return;
+    const wrong = right && type !== 'object' ? RangeError : TypeError;
+    throw new wrong(`${label} must be ${range}, got ${shown(value)}`);
+  };
 }
 
 /** `least`, one more … up to `most`, both included. */
 export function integer(least: 0 | 1, most: number = Infinity): Check {
   const range = `a ${least ? 'positive' : 'non-negative'} integer up to ${most}`;
   // Infinity has no remainder: NaN.
-  return (label, value) => checkNumber(label, value, (n) => n >= least && n <= most && !(n % 1), range);
+  return where<number>('number', range, (n) => n >= least && n <= most && !(n % 1));
 }
 
 /** A number from `least` to `most`, both included. */
 export function number(least: number, most: number): Check {
-  return (label, value) =>
-    checkNumber(label, value, (n) => n >= least && n <= most, `a number from ${least} to ${most}`);
+  return where<number>('number', `a number from ${least} to ${most}`, (n) => n >= least && n <= most);
 }
 
 /** Any number above 0, up to `most`. */
 export function positive(most: number): Check {
-  return (label, value) => checkNumber(label, value, (n) => n > 0 && n <= most, `a number above 0, up to ${most}`);
+  return where<number>('number', `a number above 0, up to ${most}`, (n) => n > 0 && n <= most);
 }
 
 /** 0 or more milliseconds; `Infinity` included. */
 export function duration(label: string, value: unknown): void {
-  checkNumber(label, value, (n) => n >= 0, 'a number of milliseconds, 0 or more');
+  where<number>('number', 'a number of milliseconds, 0 or more', (n) => n >= 0)(label, value);
 }
 
 /** Anything of a type. */
 export function typed(type: 'boolean' | 'function' | 'string'): Check {
-  return (label, value) => {
-    const actual: string = typeof value;
-    check(label, value, '', actual === type, `a ${type}`);
-  };
+  return where(type, `a ${type}`, () => true);
 }
 
 /** Any object. */
 export function object(label: string, value: unknown): void {
-  check(label, value, '', typeof value === 'object' && value !== null, 'an object');
+  where('object', 'an object', (object) => object !== null)(label, value);
 }
 
 /** An object with these methods. */
 export function objectWith(...methods: string[]): Check {
-  const fits = (value: Record<string, unknown> | null): boolean =>
-    methods.every((method) => typeof value?.[method] === 'function');
-  return (label, value) =>
-    check(label, value, '', fits(value as Record<string, unknown> | null), `an object with ${methods.join(', ')}`);
+  return where<Record<string, unknown> | null>('object', `an object with ${methods.join(', ')}`, (object) =>
+    methods.every((method) => typeof object?.[method] === 'function'),
+  );
 }
 
 /** One of a few words. */
 export function oneOf(...words: string[]): Check {
-  return (label, value) =>
-    check(label, value, 'string', words.includes(value as string), words.map(shown).join(' or '));
+  return where<string>('string', words.map(shown).join(' or '), (word) => words.includes(word));
 }
 
 /**
@@ -88,15 +82,7 @@ export function checked<O extends object>(
   return options;
 }
 
-/** How many letters must be put in, left out or changed (Levenshtein, 1965). */
-function distance(from: string, to: string): number {
-  let row = [...`${to} `].map((_, at) => at);
-  for (const letter of from) {
-    let left = Infinity;
-    row = row.map((above, at) => {
-      const change = at > 0 ? (row[at - 1] as number) + (letter === to[at - 1] ? 0 : 1) : Infinity;
-      return (left = Math.min(left + 1, above + 1, change));
-    });
-  }
-  return row[to.length] as number;
+/** How many letters of each are not in the other. */
+function distance(a: string, b: string): number {
+  return [...a].filter((letter) => !b.includes(letter)).length + [...b].filter((letter) => !a.includes(letter)).length;
 }

@@ -8,6 +8,7 @@ import { isHeld } from './held.ts';
 import type { Answer, Guard, Recovery } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Milliseconds, Task } from './policy.ts';
+import { adopted, isThenable, nothing } from './promise.ts';
 import { type Life, type Origin, type Owner, PlainScope, type Scope, WatchedScope, type Work } from './scope.ts';
 
 /** What stands at one place of a frame: a guard, a recovery, or both in one. */
@@ -58,20 +59,6 @@ class Wait implements Work {
 
 export const succeeded = (value: unknown): Outcome => ({ ok: true, value });
 export const failed = (error: unknown): Outcome => ({ ok: false, error, abandoned: false });
-
-/** Whether it must be waited for. Reading `then` may throw. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (value instanceof Promise) return true;
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as PromiseLike<unknown>).then === 'function'
-  );
-}
-
-/** A native promise of what may be a foreign thenable. */
-export function adopted(promise: PromiseLike<unknown>): Promise<unknown> {
-  return promise instanceof Promise ? promise : Promise.resolve(promise);
-}
 
 /**
  * One call through one frame, wherever it leaves the fast way: it waits, fails in front of a recovery, is stopped, or
@@ -232,7 +219,8 @@ export class Run extends PlainScope implements Owner, Follower {
   private runTask(): void {
     let result: unknown;
     try {
-      result = this.task(this.scope);
+      const { task } = this;
+      result = task(this.scope);
       if (!isThenable(result)) return this.succeed(result);
     } catch (error) {
       return this.unwind(this.depth - 1, failed(error));
@@ -459,7 +447,7 @@ export class Run extends PlainScope implements Owner, Follower {
     return scope?.life;
   }
 
-  halt(scope: Scope, error: unknown): void {
+  halt(scope: Scope, error: unknown, told?: () => void): void {
     const { waiting } = this;
     const k = scope.position >> 1;
     this.waiting = undefined;
@@ -473,6 +461,7 @@ export class Run extends PlainScope implements Owner, Follower {
     // Scopes further in end too: with a life of their own they follow, and a signal first read later is born aborted.
     for (let inner = this.scope; inner !== scope; inner = inner.outer as Scope) inner.alive();
     life.end(error, false);
+    if (life.reason === error) told?.();
     const abandoned: Outcome = { ok: false, error, abandoned: true };
     for (let i = this.depth - 1; i > k; i--) this.leave(i, abandoned);
     if (k >= 0) {
@@ -481,13 +470,14 @@ export class Run extends PlainScope implements Owner, Follower {
     } else this.finish(failed(error));
   }
 
-  waitOut(scope: Scope, error: unknown): void {
-    if (!this.waiting?.isWork) return this.halt(scope, error);
+  waitOut(scope: Scope, error: unknown, told?: () => void): void {
+    if (!this.waiting?.isWork) return this.halt(scope, error, told);
     // Who asked first is waited for.
     if (scope.life?.ended) return;
     const life = scope.alive();
     if (scope !== this) life.overdue = { error };
     life.end(error, true);
+    if (life.reason === error) told?.();
   }
 
   /**
@@ -565,8 +555,6 @@ function decline(answer: Answer<unknown>): void {
   const { instead } = Object(answer) as { instead?: unknown };
   if (instead instanceof Promise) instead.then((value) => discard(succeeded(value)), nothing);
 }
-
-export const nothing = (): void => {};
 
 /** A recovery failed itself: its error goes on, and what it was asked about stays reachable from it. */
 function worse(error: unknown, outcome: Outcome): Outcome {

@@ -14,9 +14,9 @@ export interface Opener {
 /** What a scope asks of the run it belongs to. */
 export interface Owner {
   /** Ends the winding from this scope outward. */
-  halt(scope: Scope, error: unknown): void;
+  halt(scope: Scope, error: unknown, told?: () => void): void;
   /** Aborts the scope's signal, and waits for work that is under way. */
-  waitOut(scope: Scope, error: unknown): void;
+  waitOut(scope: Scope, error: unknown, told?: () => void): void;
 }
 
 /** A task, or a body it has handed on, that goes on although nobody waits for it. */
@@ -116,6 +116,11 @@ export abstract class Scope implements Context, Call {
     this.owner = owner;
   }
 
+  /** Whether anybody can end it: a call that nobody can end has followers in vain. */
+  get canEnd(): boolean {
+    return this.owner !== undefined;
+  }
+
   get priority(): number {
     return this.outer.priority;
   }
@@ -182,15 +187,16 @@ export abstract class Scope implements Context, Call {
     this.owner = owner;
   }
 
-  stop(error: unknown): void {
+  /** `told` is called once it is so: the signal has aborted, and nobody has left yet. */
+  stop(error: unknown, told?: () => void): void {
     // In a microtask of its own: a value that had already arrived wins.
     this.alive().ending = true;
-    soon(() => this.ownedBy()?.halt(this, error));
+    soon(() => this.ownedBy()?.halt(this, error, told));
   }
 
-  abort(error: unknown): void {
+  abort(error: unknown, told?: () => void): void {
     this.alive().ending = true;
-    soon(() => this.ownedBy()?.waitOut(this, error));
+    soon(() => this.ownedBy()?.waitOut(this, error, told));
   }
 
   /** The run this scope belongs to; a call that went its fast way makes one now. */
@@ -246,7 +252,7 @@ export class WatchedScope extends Scope implements Expiring {
 
 /** Follows what a context lives in, until `unfollow`; a context that nobody can end has no followers. */
 export function follow(context: Context, follower: Follower): void {
-  if (context instanceof Scope) context.alive().followers.add(follower);
+  if (context instanceof Scope && context.canEnd) context.alive().followers.add(follower);
 }
 
 /** The caller's own deadline, where no timeout between enforces it; `Infinity` where one does, or there is none. */

@@ -1,4 +1,3 @@
-import { soon } from '../core/abort.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { timeLeft } from '../core/deadline.ts';
 import { TimeoutError } from '../core/errors.ts';
@@ -89,9 +88,9 @@ export function timeout(options: TimeoutOptions): Policy {
 
   function end(call: WatchedScope, allowed: Milliseconds): void {
     const error = new TimeoutError({ name, message: `${name}: no result within ${allowed} ms`, duration: allowed });
-    if (mode === 'aggressive') call.stop(error);
-    else call.abort(error);
     // What had already arrived goes first, and then there was no timeout.
-    if (onEvent) soon(() => call.life?.reason === error && emit(onEvent, { type: 'timeout', name, duration: allowed }));
+    const told = onEvent && (() => emit(onEvent, { type: 'timeout', name, duration: allowed }));
+    if (mode === 'aggressive') call.stop(error, told);
+    else call.abort(error, told);
   }
 }

@@ -1,0 +1,145 @@
+import { reportError } from './events.ts';
+import type { Outcome } from './outcome.ts';
+import type { Context } from './policy.ts';
+import { nothing } from './promise.ts';
+import type { Layer } from './run.ts';
+import { nobody } from './scope.ts';
+
+type Enter = (this: Layer, context: Context) => unknown;
+type Leave = (this: Layer, permit: unknown, outcome: Outcome, context: Context) => void;
+
+/**
+ * Guards and recoveries in a row, read once: what a call asks of them stands in fields, by slot. The first four guards
+ * are unrolled by position, as a loop over an array costs twice as much (bench/core). Their functions have fields of
+ * their own: layers are of many shapes, and a look-up in an object of unforeseen shape is dear.
+ */
+export class Row {
+  readonly layers: readonly Layer[];
+  readonly hasAround: boolean;
+  /** Asks about values too. */
+  readonly valued: boolean;
+  readonly recovers: boolean;
+  /** The guard that watches, and the place of the scope inside it. */
+  readonly watcher: Layer | undefined;
+  readonly position: number;
+  /** Nothing of its own: the identity. */
+  protected readonly empty: boolean;
+  /** Each call is a run from its start. */
+  protected readonly runs: boolean;
+  protected readonly passes: boolean;
+  /** Nothing can outlast a call but by what its context is asked for: calls may share one. */
+  protected readonly shares: boolean;
+  /** The places of the guards, which are the slots below. */
+  protected readonly places: readonly number[];
+  /** Slots up to and with the guard that watches: they are outside its scope. */
+  protected readonly outside: number;
+  protected readonly further: readonly Layer[];
+  protected readonly g0: Layer | undefined;
+  protected readonly g1: Layer | undefined;
+  protected readonly g2: Layer | undefined;
+  protected readonly g3: Layer | undefined;
+  protected readonly e0: Enter;
+  protected readonly e1: Enter;
+  protected readonly e2: Enter;
+  protected readonly e3: Enter;
+  protected readonly l0: Leave;
+  protected readonly l1: Leave;
+  protected readonly l2: Leave;
+  protected readonly l3: Leave;
+  protected s0: unknown = undefined;
+  protected s1: unknown = undefined;
+  protected s2: unknown = undefined;
+  protected s3: unknown = undefined;
+
+  constructor(layers: readonly Layer[], hasAround: boolean) {
+    const places = [...layers.keys()].filter((i) => layers[i]?.enter !== undefined || layers[i]?.leave !== undefined);
+    const [g0, g1, g2, g3, ...further] = places.map((i) => layers[i] as Layer);
+    const scoping = layers.filter((layer) => layer.watch !== undefined || layer.within !== undefined);
+    const place = layers.indexOf(scoping[0] as Layer);
+    this.layers = layers;
+    this.hasAround = hasAround;
+    this.valued = layers.some((layer) => layer.values === true);
+    this.recovers = layers.some((layer) => layer.recover !== undefined);
+    this.watcher = scoping[0];
+    this.position = place < 0 ? -1 : 2 * place;
+    this.empty = layers.length === 0 && !this.hasAround;
+    this.runs = this.hasAround || scoping.length > 1 || (place >= 0 && this.watcher?.watch === undefined);
+    this.passes = place < 0 && !this.recovers && !layers.some((layer) => layer.leave !== undefined);
+    this.shares =
+      !this.runs && place < 0 && !this.valued && further.length === 0 && !layers.some((layer) => layer.holds);
+    this.places = places;
+    this.outside = places.filter((i) => i <= place).length;
+    this.further = further;
+    this.g0 = g0;
+    this.g1 = g1;
+    this.g2 = g2;
+    this.g3 = g3;
+    this.e0 = g0?.enter ?? nothing;
+    this.e1 = g1?.enter ?? nothing;
+    this.e2 = g2?.enter ?? nothing;
+    this.e3 = g3?.enter ?? nothing;
+    this.l0 = g0?.leave ?? nothing;
+    this.l1 = g1?.leave ?? nothing;
+    this.l2 = g2?.leave ?? nothing;
+    this.l3 = g3?.leave ?? nothing;
+  }
+
+  /** Leaves from the inside out. Written out: it is the larger part of what a call costs. */
+  leave(
+    p0: unknown,
+    p1: unknown,
+    p2: unknown,
+    p3: unknown,
+    more: unknown[] | undefined,
+    outcome: Outcome,
+    context: Context,
+  ): void {
+    const { g0, g1, g2, g3, outside } = this;
+    if (more !== undefined) this.leaveFurther(more, outcome, context);
+    if (g0 === undefined) return;
+    if (g1 !== undefined) {
+      if (g2 !== undefined) {
+        if (g3 !== undefined) {
+          try {
+            this.l3.call(g3, p3, outcome, outside > 3 ? nobody : context);
+          } catch (error) {
+            reportError(error);
+          }
+        }
+        try {
+          this.l2.call(g2, p2, outcome, outside > 2 ? nobody : context);
+        } catch (error) {
+          reportError(error);
+        }
+      }
+      try {
+        this.l1.call(g1, p1, outcome, outside > 1 ? nobody : context);
+      } catch (error) {
+        reportError(error);
+      }
+    }
+    try {
+      this.l0.call(g0, p0, outcome, outside > 0 ? nobody : context);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+
+  private leaveFurther(more: unknown[], outcome: Outcome, context: Context): void {
+    for (let i = more.length - 1; i >= 0; i--) {
+      try {
+        this.further[i]?.leave?.(more[i], outcome, i + 4 < this.outside ? nobody : context);
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  }
+
+  byPlace(permits: readonly unknown[]): unknown[] {
+    const { places } = this;
+    const all = new Array<unknown>(this.layers.length);
+    for (let slot = 0; slot < permits.length && slot < places.length; slot++)
+      all[places[slot] as number] = permits[slot];
+    return all;
+  }
+}
