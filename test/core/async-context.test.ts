@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'vitest';
 import { guard, pipeline, recovery } from '../../src/core/pipeline.ts';
-import type { Policy } from '../../src/core/policy.ts';
+import type { Context, Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { fallback } from '../../src/policies/fallback.ts';
 import { retry } from '../../src/policies/retry.ts';
@@ -118,4 +118,23 @@ test('a task in the context of another runs in the async context it was called i
       ),
     ),
   );
+});
+
+test('one timer stops the calls of many callers: a bound task keeps its own context in the next try, too [81]', async () => {
+  const policy = pipeline(retry({ maxAttempts: 2, backoff: () => 0 }), timeout({ duration: 5 }));
+  const callers = ['ada', 'grace', 'edsger'].map((caller) =>
+    storage.run(caller, () => {
+      const stores: unknown[] = [];
+      const task = ({ attempt }: Context): Promise<unknown> => {
+        stores.push(storage.getStore());
+        return attempt < 2 ? new Promise(() => {}) : Promise.resolve(stores);
+      };
+      return policy.execute(AsyncLocalStorage.bind(task));
+    }),
+  );
+  assert.deepEqual(await Promise.all(callers), [
+    ['ada', 'ada'],
+    ['grace', 'grace'],
+    ['edsger', 'edsger'],
+  ]);
 });
