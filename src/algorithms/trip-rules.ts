@@ -137,7 +137,7 @@ class Row implements TripMemory {
   }
 
   restore(saved: unknown): void {
-    if (typeof saved === 'number') this.#failures = saved;
+    if (typeof saved === 'number' && saved > 0) this.#failures = saved;
   }
 }
 

@@ -89,13 +89,15 @@ export class CallWindow {
     const ring = this.#ring;
     // JSON has null for Infinity.
     if (!Array.isArray(saved) || (saved[0] ?? Infinity) !== this.#size || saved.length !== 2 + ring.length) return;
+    if (!saved.every((each) => each >= 0)) return;
     ring.set(saved.slice(2));
     this.calls = this.marked = 0;
     for (const [at, count] of ring.entries()) this[at % 2 === 0 ? 'calls' : 'marked'] += count;
-    this.#now = now;
-    this.#origin = now - saved[1];
-    this.#bucket = this.#bucketAt(now);
-    this.advance(now);
+    // What counts calls goes by whole numbers: a time would bring rounding.
+    this.#now = this.#timed ? now : saved[1];
+    this.#origin = this.#now - saved[1];
+    this.#bucket = this.#bucketAt(this.#now);
+    this.advance(this.#now);
   }
 
   /** Multiplied first, so that a step of exactly the duration is exactly ten buckets. */

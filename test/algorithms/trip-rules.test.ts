@@ -135,7 +135,7 @@ test('what another rule has saved changes nothing [72]', () => {
     failureRatio({ window: { calls: 2 } }),
     anyOf(consecutiveFailures({ count: 2 })),
   ];
-  for (const saved of [undefined, null, 'x', {}, [], [null], ['x']]) {
+  for (const saved of [undefined, null, 'x', -1e9, {}, [], [null], ['x']]) {
     for (const rule of rules) {
       const memory = rule();
       memory.restore?.(saved, 0);

@@ -120,10 +120,25 @@ test('a window takes over nothing but what was saved of a window of its own size
   saved.record(true, 0);
   const bigger = new CallWindow({ duration: 2_000 });
   const count = new CallWindow({ calls: 3 });
-  for (const other of [saved.snapshot(0), undefined, null, 'x', 3, {}, [], [2_000], [3, 1]]) {
+  const wrong = [2_000, ...(saved.snapshot(0) as number[]).slice(1)];
+  const wrongs = [wrong.with(1, -5), wrong.with(2, -5), [...wrong.slice(0, 21), 'x']];
+  for (const other of [saved.snapshot(0), undefined, null, 'x', 3, {}, [], [2_000], [3, 1], ...wrongs]) {
     bigger.restore(other, 0);
     count.restore(other, 0);
   }
   assert.deepEqual(counts(bigger), [0, 0]);
   assert.deepEqual(counts(count), [0, 0]);
+});
+
+test('a count window goes on as if never saved, whatever fraction the clock shows [64, 72]', () => {
+  const window = new CallWindow({ calls: 16 });
+  for (let i = 0; i < 43; i++) window.record(i % 3 === 0, 0);
+  const restored = new CallWindow({ calls: 16 });
+  // The sum of this time and a number of calls does not give that number back.
+  restored.restore(window.snapshot(0), 262_131.3701048773);
+  for (let i = 0; i < 40; i++) {
+    window.record(i % 2 === 0, 0);
+    restored.record(i % 2 === 0, 262_131.3701048773 + i);
+    assert.deepEqual(counts(restored), counts(window));
+  }
 });
