@@ -3,35 +3,23 @@
  * here: whoever gets none waits in a line of his own.
  */
 export class Semaphore {
-  #limit: number;
-  #taken = 0;
+  /** Slots that are taken stay taken: after lowering, none is given out until enough have come back. */
+  limit: number;
+  /** Above `limit` only after that was lowered, until enough of them are released. */
+  taken = 0;
 
   constructor(limit: number) {
-    this.#limit = limit;
-  }
-
-  get limit(): number {
-    return this.#limit;
-  }
-
-  /** Above `limit` only after that was lowered, until enough of them are released. */
-  get taken(): number {
-    return this.#taken;
+    this.limit = limit;
   }
 
   tryAcquire(cost: number): boolean {
-    if (this.#taken + cost > this.#limit) return false;
-    this.#taken += cost;
+    if (this.taken + cost > this.limit) return false;
+    this.taken += cost;
     return true;
   }
 
   /** Gives back what `tryAcquire` took. */
   release(cost: number): void {
-    this.#taken -= cost;
-  }
-
-  /** Slots that are taken stay taken: after lowering, none is given out until enough have come back. */
-  resize(limit: number): void {
-    this.#limit = limit;
+    this.taken -= cost;
   }
 }

@@ -54,39 +54,34 @@ export function soon(run: () => void): void {
   void settled.then(run);
 }
 
-const hubs = new WeakMap<AbortSignal, Hub>();
-
-/**
- * The one listener that holdfast puts on a caller's signal, however many calls follow it. It stays for a turn of the
- * event loop after the last call has gone, so that calls made one after another do not add and remove it each time.
- */
-class Hub extends Followers {
-  private readonly signal: AbortSignal;
-  private checking = false;
-
-  constructor(signal: AbortSignal) {
-    super();
-    this.signal = signal;
-    signal.addEventListener('abort', this.aborted);
-    hubs.set(signal, this);
-  }
-
-  // In a microtask of its own: what had already arrived at a call wins over the abort.
-  private readonly aborted = (): void => soon(() => this.end(this.signal.reason, false));
-
-  override emptied(): void {
-    if (this.checking) return;
-    this.checking = true;
-    nextTurn(() => {
-      this.checking = false;
-      if (this.next !== this) return;
-      this.signal.removeEventListener('abort', this.aborted);
-      hubs.delete(this.signal);
-    });
-  }
-}
+/** Of each caller's signal, those who follow it. */
+const hubs = new WeakMap<AbortSignal, Followers>();
 
 /** Follows a signal that has not aborted yet: `follower.end` is called in a microtask after it does. */
 export function followSignal(signal: AbortSignal, follower: Follower): void {
-  (hubs.get(signal) ?? new Hub(signal)).add(follower);
+  (hubs.get(signal) ?? hubOf(signal)).add(follower);
+}
+
+/**
+ * Puts the one listener of holdfast on a caller's signal, however many calls follow it. It stays for a turn of the event
+ * loop after the last call has gone, so that calls made one after another do not add and remove it each time.
+ */
+function hubOf(signal: AbortSignal): Followers {
+  const hub = new Followers();
+  let checking = false;
+  // In a microtask of its own: what had already arrived at a call wins over the abort.
+  const aborted = (): void => soon(() => hub.end(signal.reason, false));
+  hub.emptied = () => {
+    if (checking) return;
+    checking = true;
+    nextTurn(() => {
+      checking = false;
+      if (hub.next !== hub) return;
+      signal.removeEventListener('abort', aborted);
+      hubs.delete(signal);
+    });
+  };
+  signal.addEventListener('abort', aborted);
+  hubs.set(signal, hub);
+  return hub;
 }

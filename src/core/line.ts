@@ -47,11 +47,6 @@ class Waiter<Permit> implements Follower {
     this.settle = settle;
   }
 
-  expireIn(left: Milliseconds, clock: Clock, expired: () => RejectedError): void {
-    this.timer = { previous: undefined, next: undefined, batch: undefined, expire: undefined };
-    expiry(clock, left)(this.timer, () => this.rank.line.leave(this, expired));
-  }
-
   end(reason: unknown): void {
     this.rank.line.leave(this, () => Promise.reject(reason));
   }
@@ -94,7 +89,10 @@ export class WaitingLine<Permit> {
       rank.last = waiter;
       this.length++;
       follow(context, waiter);
-      if (left < Infinity) waiter.expireIn(left, clock, expired);
+      if (left < Infinity) {
+        waiter.timer = { previous: undefined, next: undefined, batch: undefined, expire: undefined };
+        expiry(clock, left)(waiter.timer, () => this.leave(waiter, expired));
+      }
       // Only a higher priority may go before those who wait already.
       if (this.#ranks.length > 1) this.admit();
     });

@@ -181,7 +181,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
 
   function resize(limit: number): void {
     integer(1)('bulkhead: maxConcurrent', limit);
-    slots.resize(limit);
+    slots.limit = limit;
     line.admit();
   }
 

@@ -90,7 +90,6 @@ export function timeout(options: TimeoutOptions): Policy {
     const error = new TimeoutError({ name, message: `${name}: no result within ${allowed} ms`, duration: allowed });
     // What had already arrived goes first, and then there was no timeout.
     const told = onEvent && (() => emit(onEvent, { type: 'timeout', name, duration: allowed }));
-    if (mode === 'aggressive') call.stop(error, told);
-    else call.abort(error, told);
+    call[mode === 'aggressive' ? 'stop' : 'abort'](error, told);
   }
 }

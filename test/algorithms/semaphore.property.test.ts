@@ -21,7 +21,7 @@ test('never has more taken than given, and loses none [75, 76]', () => {
           if (fits) held.push(each.acquire);
         } else if ('release' in each) {
           if (held.length > 0) slots.release(held.splice(each.release % held.length, 1)[0]!);
-        } else slots.resize(each.resize);
+        } else slots.limit = each.resize;
         assert.equal(slots.taken, taken());
       }
     }),

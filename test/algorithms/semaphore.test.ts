@@ -22,13 +22,13 @@ test('gives out as many slots as it has, by weight [75]', () => {
 test('gives nothing out after lowering until enough has come back [83]', () => {
   const slots = new Semaphore(4);
   for (let i = 0; i < 4; i++) slots.tryAcquire(1);
-  slots.resize(2);
+  slots.limit = 2;
   assert.equal(slots.taken, 4);
   for (const expected of [false, false, true]) {
     slots.release(1);
     assert.equal(slots.tryAcquire(1), expected);
   }
-  slots.resize(3);
+  slots.limit = 3;
   assert.equal(slots.tryAcquire(1), true);
   assert.equal(slots.limit, 3);
 });
