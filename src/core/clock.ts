@@ -25,13 +25,16 @@ export function nextTurn(run: () => void): void {
 }
 
 let turn: Milliseconds | undefined;
+/** With whose timers the turn ends: fake ones of a test may be gone before they have run. */
+let host: typeof setTimeout | undefined;
 
 /** The run time's clock and timers. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   coarse() {
-    if (turn === undefined) {
+    if (turn === undefined || host !== setTimeout) {
       turn = performance.now();
+      host = setTimeout;
       nextTurn(() => {
         turn = undefined;
       });

@@ -61,6 +61,8 @@ export class TimeoutQueue implements Node {
   private stepping = false;
   /** Idle, and forgotten: whoever kept this queue asks for the one in force. */
   dropped = false;
+  /** Whose timers it goes by: fake ones of a test may be gone before they have run, and this queue would wait on. */
+  readonly host: typeof setTimeout = setTimeout;
   private timer: { cancel(): void } | undefined = undefined;
 
   constructor(clock: Clock, duration: Milliseconds) {
@@ -127,7 +129,8 @@ export class TimeoutQueue implements Node {
 
   private drop(): void {
     this.dropped = true;
-    queues.get(this.clock)?.delete(this.duration);
+    const of = queues.get(this.clock);
+    if (of?.get(this.duration) === this) of.delete(this.duration);
   }
 }
 
@@ -138,7 +141,7 @@ export function expiry(
 ): (call: Expiring, expire: (call: Expiring) => void) => void {
   let queue: TimeoutQueue | undefined;
   return (call, expire) => {
-    if (queue === undefined || queue.dropped) queue = queueOf(clock, duration);
+    if (queue === undefined || queue.dropped || queue.host !== setTimeout) queue = queueOf(clock, duration);
     queue.insert(call, expire);
   };
 }
@@ -147,6 +150,6 @@ function queueOf(clock: Clock, duration: Milliseconds): TimeoutQueue {
   let of = queues.get(clock);
   if (of === undefined) queues.set(clock, (of = new Map()));
   let queue = of.get(duration);
-  if (queue === undefined) of.set(duration, (queue = new TimeoutQueue(clock, duration)));
+  if (queue?.host !== setTimeout) of.set(duration, (queue = new TimeoutQueue(clock, duration)));
   return queue;
 }

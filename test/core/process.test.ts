@@ -18,7 +18,7 @@ beforeAll(() => {
 
 /** Runs code in a process of its own, which must end by itself, long before the minute of its policies is over. */
 function run(code: string): string {
-  const names = 'bulkhead, circuitBreaker, fallback, guard, held, pipeline, recovery, retry, timeout';
+  const names = 'bulkhead, circuitBreaker, fallback, guard, held, pipeline, recovery, retry, systemClock, timeout';
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     ['--input-type=module', '--eval', `import { ${names} } from './index.js';\n${code}`],
@@ -137,3 +137,27 @@ test('what comes late, or fails with nobody to hear it, never ends a process [46
   `);
   assert.equal(output, '42');
 });
+
+test(
+  'fake timers that are gone before they have run leave no timeout and no clock behind that stands still [39, 52]',
+  patient,
+  () => {
+    const output = run(`
+    const { setTimeout: real, setImmediate: next } = globalThis;
+    const limited = timeout({ duration: 20 });
+    let before;
+    for (let i = 0; i < 2; i++) {
+      // As the fake timers of test runners do, when a test is over before they are moved on.
+      globalThis.setTimeout = () => ({ unref() {} });
+      globalThis.setImmediate = () => ({ unref() {} });
+      await limited.execute(async () => 1);
+      before = systemClock.coarse();
+      Object.assign(globalThis, { setTimeout: real, setImmediate: next });
+      console.log(await Promise.race([limited.execute(() => new Promise(() => {})).catch(({ code }) => code), new Promise((resolve) => real(resolve, 2_000, 'never'))]));
+      console.log(systemClock.coarse() > before);
+    }
+    process.exit();
+  `);
+    assert.deepEqual(output.split('\n'), ['ERR_TIMEOUT', 'true', 'ERR_TIMEOUT', 'true']);
+  },
+);
