@@ -1,4 +1,4 @@
-import type { Outcome } from './outcome.ts';
+import { failed, type Outcome } from './outcome.ts';
 import type { Milliseconds } from './policy.ts';
 
 /** Where a delay came from: `backoff`, or `retry-after` where the hint that came with the outcome was longer. */
@@ -75,4 +75,10 @@ export function remember(error: unknown, original: unknown): void {
     addAttempt(attempts, { attempt: last?.attempt ?? 1, outcome, delay: undefined, reason: 'replaced', at: undefined });
   }
   keepAttempts(error, attempts);
+}
+
+/** A recovery failed itself: its error goes on, and what it was asked about stays reachable from it. */
+export function worse(error: unknown, outcome: Outcome): Outcome {
+  if (!outcome.ok) remember(error, outcome.error);
+  return failed(error);
 }

@@ -2,12 +2,14 @@ import { checked } from './call-options.ts';
 import { isRejection } from './errors.ts';
 import { reportError } from './events.ts';
 import { heldInUse, isHeld } from './held.ts';
+import type { Layer } from './layer.ts';
 import type { Outcome } from './outcome.ts';
+import { failed, succeeded } from './outcome.ts';
 import type { CallOptions, Context, Policy, Task } from './policy.ts';
 import { adopted, capture, captured, isThenable, nothing, rejectSoon } from './promise.ts';
 import { type FastPlan, Racer } from './racer.ts';
 import { Row } from './row.ts';
-import { failed, type Layer, Run, succeeded } from './run.ts';
+import { Run } from './run.ts';
 import { nobody, Origin, PlainScope, Scope, unwound } from './scope.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */

@@ -53,3 +53,13 @@ export interface Recovery<Added = never> {
   /** `memo` is what the previous answer of this execution left. Not asked about what was abandoned. */
   recover(outcome: Outcome, context: Context, memo: unknown): Answer<Added> | PromiseLike<Answer<Added>>;
 }
+
+/** What stands at one place of a frame: a guard, a recovery, or both in one. */
+export type Layer = Guard<unknown> & Partial<Recovery<unknown>>;
+
+/** What a run needs to know of its frame. */
+export interface Plan {
+  readonly layers: readonly Layer[];
+  /** The innermost thing is another policy, which runs tasks of its own making. */
+  readonly hasAround: boolean;
+}

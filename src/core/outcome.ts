@@ -37,3 +37,6 @@ export function retryAfterOf(by: unknown): Milliseconds {
   const { retryAfter } = Object(by) as { readonly retryAfter?: unknown };
   return typeof retryAfter === 'number' && retryAfter > 0 ? retryAfter : 0;
 }
+
+export const succeeded = (value: unknown): Outcome => ({ ok: true, value });
+export const failed = (error: unknown): Outcome => ({ ok: false, error, abandoned: false });

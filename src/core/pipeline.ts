@@ -1,7 +1,6 @@
 import { Frame } from './frame.ts';
-import type { Guard, Recovery } from './layer.ts';
+import type { Guard, Layer, Recovery } from './layer.ts';
 import type { AddedOf, Policy, Task } from './policy.ts';
-import type { Layer } from './run.ts';
 
 /**
  * Where a policy made here keeps what it is made of, outermost first, so that pipelines can join it with others, and

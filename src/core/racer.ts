@@ -1,9 +1,11 @@
 import { reportError } from './events.ts';
 import { isHeld } from './held.ts';
+import type { Layer, Plan } from './layer.ts';
 import type { Outcome } from './outcome.ts';
+import { failed, succeeded } from './outcome.ts';
 import type { Context, Task } from './policy.ts';
 import { capture, captured, nothing } from './promise.ts';
-import { failed, type Layer, type Plan, Run, succeeded } from './run.ts';
+import { Run } from './run.ts';
 import { nobody, type Origin, type Owner, Scope, unwound } from './scope.ts';
 import { type Expiring, unqueue } from './timers.ts';
 

@@ -1,8 +1,8 @@
 import { reportError } from './events.ts';
+import type { Layer } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Context } from './policy.ts';
 import { nothing } from './promise.ts';
-import type { Layer } from './run.ts';
 import { nobody } from './scope.ts';
 
 type Enter = (this: Layer, context: Context) => unknown;
