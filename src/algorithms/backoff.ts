@@ -160,7 +160,7 @@ function spread(max: Milliseconds = 30_000, jitter: Jitter, grown: (attempt: num
 
 /** A million tries on, powers overflow: a delay of 0 is to stay 0, not become 0 × Infinity. */
 function times(multiple: number, delay: Milliseconds): Milliseconds {
-  return finite(multiple) * delay;
+  return finite(multiple) * finite(delay);
 }
 
 function finite(value: number): number {

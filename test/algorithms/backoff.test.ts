@@ -109,6 +109,14 @@ test('without a cap a delay still is finite [24]', () => {
   );
 });
 
+test('an increment without end begins where any other does, and is at the cap then [24]', () => {
+  const backoff = linear({ initial: 10, increment: Infinity, max: 500 });
+  assert.deepEqual(
+    [1, 2, 3].map((attempt) => backoff(attempt, undefined, half)),
+    [10, 500, 500],
+  );
+});
+
 test('a beginning of 0 stays 0, however often it is multiplied [24]', () => {
   assert.deepEqual(delays(exponential({ initial: 0, factor: 1e308 }), 4), [0, 0, 0, 0]);
   assert.equal(fibonacci({ initial: 0 })(1_000_000, undefined, half), 0);
