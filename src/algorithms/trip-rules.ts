@@ -42,7 +42,7 @@ export function consecutiveFailures(options: { count?: number | undefined } = {}
 export interface RatioOptions {
   /** The share of calls that opens the circuit: above 0, up to 1 (all of them). Reached is enough. Default 0.5. */
   ratio?: number | undefined;
-  /** `{ duration }`, the calls of the last milliseconds, or `{ calls }`, the last so many. Default 10 seconds. */
+  /** `{ duration }`, the calls of the last milliseconds, or `{ calls }`, the last 1 to 2 ** 24. Default 10 seconds. */
   window?: WindowSize | undefined;
   /** Never opens on fewer calls than this: 1 or more, at most the window's `calls`. Default 20, or those `calls` if fewer. */
   minCalls?: number | undefined;

@@ -71,17 +71,8 @@ export interface Bulkhead extends Policy {
   close(): Promise<void>;
 }
 
-const reasons = {
-  full: 'all slots are taken, and the line is full',
-  expired: 'no slot came free in time',
-  closed: 'closed',
-};
-
-type Reason = keyof typeof reasons;
-
-interface Permit {
-  readonly cost: number;
-}
+/** No slot and no room in line, no slot in time, or closed. */
+type Reason = 'full' | 'expired' | 'closed';
 
 /**
  * Runs at most `maxConcurrent` tasks at once; up to `maxQueued` more wait in line, the highest priority first, and
@@ -120,16 +111,14 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     onEvent: typed('function'),
   });
   const slots = new Semaphore(0);
-  const line = new WaitingLine<Permit>({ clock, maxWait, ageing, take, expired: () => rejected('expired') });
-  // One permit for all ordinary calls: while it stays the same object, the frame keeps its handlers.
-  const ordinary: Permit = { cost: 1 };
+  const line = new WaitingLine<number>({ clock, maxWait, ageing, take, expired: () => rejected('expired') });
   /** Calls that run, if there is a grace. Each takes itself out once it has unwound. */
   const watched = new Followers();
   let closing: Promise<void> | undefined;
   let drained = (): void => {};
   resize(maxConcurrent);
 
-  return guard<Permit, Omit<Bulkhead, keyof Policy>>(
+  return guard<number, Omit<Bulkhead, keyof Policy>>(
     {
       name,
       holds: releaseOn === 'settle',
@@ -147,7 +136,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
         return waiting;
       },
       ...(grace < Infinity && { watch: (call: Call) => watched.add(call as unknown as Follower) }),
-      leave({ cost }) {
+      leave(cost) {
         slots.release(cost);
         if (line.length > 0) line.admit();
         if (slots.taken === 0) drained();
@@ -185,16 +174,16 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     line.admit();
   }
 
-  function take(asked: number): Permit | undefined {
+  /** The permit is the number of slots: while that stays the same, the frame keeps its handlers. */
+  function take(asked: number): number | undefined {
     // Less than asked for only after the number of slots was lowered: who is in line by then gets them all.
     const cost = Math.min(asked, slots.limit);
-    if (!slots.tryAcquire(cost)) return undefined;
-    return cost === 1 ? ordinary : { cost };
+    return slots.tryAcquire(cost) ? cost : undefined;
   }
 
   function rejected(reason: Reason): BulkheadFullError {
     tell(reason);
-    return new BulkheadFullError({ name, message: `${name}: ${reasons[reason]}` });
+    return new BulkheadFullError({ name, message: `${name}: ${reason}` });
   }
 
   function abandonAll(): void {
