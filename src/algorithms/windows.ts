@@ -14,8 +14,7 @@ export type WindowSize = { duration: Milliseconds; calls?: undefined } | { calls
  *
  * The calls of the last `duration` are in ten buckets. A call leaves with its bucket: one younger than 9/10 of the
  * duration is always counted, one as old as the duration never. The first call to come into an empty window begins a
- * bucket, so that it leaves at exactly its duration. The last `calls` calls are in a bucket each, and their time goes on
- * by one with each of them.
+ * bucket, so that it leaves at exactly its duration. The last `calls` calls are in a bucket each.
  *
  * Age is the sum of the clock's steps forward. A step back is no time at all: nothing is forgotten early, nothing is
  * counted for longer, and no count goes below zero. (Buckets after Nygard, Release It!, 2007, as in Hystrix, 2012.)
@@ -45,8 +44,9 @@ export class CallWindow {
   }
 
   record(marked: boolean, now: Milliseconds): void {
+    if (!this.#timed) this.#at = this.#clear(++this.#bucket);
     // A coarse clock says the same all turn long: most calls stop here.
-    if (now !== this.#now || !this.#timed) this.advance(this.#timed ? now : this.#now + 1);
+    else if (now !== this.#now) this.advance(now);
     const ring = this.#ring;
     const at = this.#at;
     this.calls++;
@@ -58,30 +58,23 @@ export class CallWindow {
 
   /** Forgets what is too old by now. */
   advance(now: Milliseconds): void {
-    const ring = this.#ring;
-    const buckets = this.#buckets;
     if (now < this.#now) this.#origin += now - this.#now;
     this.#now = now;
-    const bucket = this.#bucketAt(now);
-    for (let old = Math.max(this.#bucket + 1, bucket - buckets + 1); old <= bucket; old++) {
-      const at = (old % buckets) * 2;
-      this.calls -= ring[at] as number;
-      this.marked -= ring[at + 1] as number;
-      ring[at] = ring[at + 1] = 0;
-    }
+    const bucket = this.#bucketOf(now - this.#origin);
+    for (let old = Math.max(this.#bucket, bucket - this.#buckets) + 1; old <= bucket; old++) this.#clear(old);
     // Rounding may put a clock that steps back an instant before the bucket began.
     this.#bucket = Math.max(this.#bucket, bucket);
     if (this.calls === 0) {
       this.#origin = now;
       this.#bucket = 0;
     }
-    this.#at = (this.#bucket % buckets) * 2;
+    this.#at = (this.#bucket % this.#buckets) * 2;
   }
 
   /** Its contents in ages, plain numbers that survive JSON; `undefined` when it is empty. */
   snapshot(now: Milliseconds): number[] | undefined {
     if (this.#timed) this.advance(now);
-    return this.calls === 0 ? undefined : [this.#size, this.#now - this.#origin, ...this.#ring];
+    return this.calls === 0 ? undefined : [this.#size, this.#timed ? now - this.#origin : this.#bucket, ...this.#ring];
   }
 
   /** Takes over what `snapshot` of a window of the same size gave; anything else is left alone. */
@@ -93,15 +86,24 @@ export class CallWindow {
     ring.set(saved.slice(2));
     this.calls = this.marked = 0;
     for (const [at, count] of ring.entries()) this[at % 2 === 0 ? 'calls' : 'marked'] += count;
-    // What counts calls goes by whole numbers: a time would bring rounding.
-    this.#now = this.#timed ? now : saved[1];
-    this.#origin = this.#now - saved[1];
-    this.#bucket = this.#bucketAt(this.#now);
-    this.advance(this.#now);
+    this.#bucket = this.#bucketOf(saved[1]);
+    this.#now = now;
+    this.#origin = now - saved[1];
+    if (this.#timed) this.advance(now);
   }
 
   /** Multiplied first, so that a step of exactly the duration is exactly ten buckets. */
-  #bucketAt(now: Milliseconds): number {
-    return Math.floor(((now - this.#origin) * this.#buckets) / this.#size);
+  #bucketOf(age: number): number {
+    return Math.floor((age * this.#buckets) / this.#size);
+  }
+
+  /** Forgets what a bucket's place held, and says where that is. */
+  #clear(bucket: number): number {
+    const ring = this.#ring;
+    const at = (bucket % this.#buckets) * 2;
+    this.calls -= ring[at] as number;
+    this.marked -= ring[at + 1] as number;
+    ring[at] = ring[at + 1] = 0;
+    return at;
   }
 }
