@@ -116,5 +116,6 @@ export function isRejection(error: unknown): error is RejectedError {
 
 function isOf(kind: string, value: unknown): boolean {
   const own = (value as HoldfastError | null | undefined)?.['holdfast:kind'];
-  return typeof own === 'string' && (own + '/').startsWith(kind + '/');
+  // Asked in every rejection, hence no new string.
+  return typeof own === 'string' && own.startsWith(kind) && (own[kind.length] ?? '/') === '/';
 }
