@@ -1,4 +1,4 @@
-import { checked, integer } from '../core/options.ts';
+import { checked, integer, shown } from '../core/options.ts';
 import type { Policy } from '../core/policy.ts';
 
 export interface PerKeyOptions {
@@ -38,7 +38,7 @@ export function perKey<Key, P extends Policy<unknown>>(
 ): PerKey<Key, P> {
   const { maxKeys = 10_000 } = checked('perKey', options, { maxKeys: integer(1) });
   if (typeof factory !== 'function')
-    throw new TypeError(`perKey: the factory must be a function, got ${typeof factory}`);
+    throw new TypeError(`perKey: the factory must be a function, got ${shown(factory)}`);
   /** In the order they were last asked for. */
   const policies = new Map<Key, P>();
 

@@ -1,16 +1,18 @@
 /** Throws unless an option is what it may be. The label names the factory and the option. */
 export type Check = (label: string, value: unknown) => void;
 
-/** Says what an option was, short and without running its code. */
-function shown(value: unknown): string {
+/** Says what was given, short and without running its code. */
+export function shown(value: unknown): string {
   if (typeof value === 'string') return `"${value}"`;
-  return typeof value === 'object' && value ? 'an object' : String(value);
+  if (typeof value === 'function') return 'a function';
+  return typeof value === 'object' && value ? (Array.isArray(value) ? 'an array' : 'an object') : String(value);
 }
 
 /** Anything of a type that fits. A value of another type, and an object that is not the right one, is a TypeError. */
 function where<T>(type: string, range: string, fits: (value: T) => boolean): Check {
   return (label, value) => {
-    const right = typeof value === (type as 'object');
+    const kind: string = typeof value;
+    const right = kind === type;
     if (right && fits(value as T)) return;
     const wrong = right && type !== 'object' ? RangeError : TypeError;
     throw new wrong(`${label} must be ${range}, got ${shown(value)}`);

@@ -1,5 +1,6 @@
 import { Frame } from './frame.ts';
 import type { Guard, Layer, Recovery } from './layer.ts';
+import { shown } from './options.ts';
 import type { AddedOf, Policy, Task } from './policy.ts';
 
 /**
@@ -60,9 +61,7 @@ export function recovery<Added = never, Permit = void, Members extends object = 
 
 function partsOf(policy: (Policy<unknown> & Joinable) | null | undefined, i: number): readonly Part[] {
   if (typeof policy?.execute !== 'function') {
-    throw new TypeError(
-      `pipeline: policy ${i + 1} must have a method execute, got ${policy === null ? 'null' : typeof policy}`,
-    );
+    throw new TypeError(`pipeline: policy ${i + 1} must have a method execute, got ${shown(policy)}`);
   }
   const own = policy[parts];
   return own !== undefined && own.execute === policy.execute ? own.row : [{ around: policy }];

@@ -121,7 +121,11 @@ test('a window takes over nothing but what was saved of a window of its own size
   const bigger = new CallWindow({ duration: 2_000 });
   const count = new CallWindow({ calls: 3 });
   const wrong = [2_000, ...(saved.snapshot(0) as number[]).slice(1)];
-  const wrongs = [wrong.with(1, -5), wrong.with(2, -5), [...wrong.slice(0, 21), 'x']];
+  const wrongs = [
+    Object.assign([...wrong], { 1: -5 }),
+    Object.assign([...wrong], { 2: -5 }),
+    [...wrong.slice(0, 21), 'x'],
+  ];
   for (const other of [saved.snapshot(0), undefined, null, 'x', 3, {}, [], [2_000], [3, 1], ...wrongs]) {
     bigger.restore(other, 0);
     count.restore(other, 0);

@@ -412,8 +412,9 @@ test('anything with execute is a policy, anything else is refused by its place',
   const wrong: [policies: unknown[], message: string][] = [
     [[undefined], 'pipeline: policy 1 must have a method execute, got undefined'],
     [[pipeline(), null], 'pipeline: policy 2 must have a method execute, got null'],
-    [[pipeline(), {}], 'pipeline: policy 2 must have a method execute, got object'],
-    [[() => {}], 'pipeline: policy 1 must have a method execute, got function'],
+    [[pipeline(), {}], 'pipeline: policy 2 must have a method execute, got an object'],
+    [[[pipeline()]], 'pipeline: policy 1 must have a method execute, got an array'],
+    [[() => {}], 'pipeline: policy 1 must have a method execute, got a function'],
   ];
   for (const [row, message] of wrong) {
     assert.throws(() => pipeline(...(row as Policy[])), { name: 'TypeError', message });

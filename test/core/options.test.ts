@@ -67,6 +67,8 @@ test('what is no number is a TypeError, and is shown without running its code [7
   };
   assert.throws(() => duration('p: n', hostile), { name: 'TypeError', message: /got an object$/ });
   assert.throws(() => duration('p: n', 'five'), { message: /got "five"$/ });
+  assert.throws(() => duration('p: n', () => hostile), { message: /got a function$/ });
+  assert.throws(() => duration('p: n', [hostile]), { message: /got an array$/ });
 });
 
 test('a function is one, and so is an object with its methods [7]', () => {
