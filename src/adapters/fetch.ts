@@ -195,7 +195,7 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof glob
 
     function httpError(response: Response, retryable: boolean): HttpError {
       const wait = parseRetryAfter(response.headers, { now: clock.wall() });
-      const message = `${name}: ${method} ${url.replace(/[?#].*/s, '')} was answered ${response.status}`;
+      const message = `${method} ${url.replace(/[?#].*/s, '')} was answered ${response.status}`;
       return new HttpError({ name, message, response, retryable, retryAfter: wait });
     }
   };

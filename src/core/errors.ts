@@ -24,7 +24,7 @@ const stacks = Error as { stackTraceLimit?: number };
 export abstract class HoldfastError extends Error {
   /** Tells the kind of error to programs, whatever the policy is called. */
   declare readonly code: string;
-  /** The policy that speaks. */
+  /** The policy that speaks, and no kind of error: printed, an error begins with who gave it. */
   declare readonly name: string;
   declare readonly retryAfter: Milliseconds | undefined;
 
@@ -35,7 +35,7 @@ export abstract class HoldfastError extends Error {
     stacks.stackTraceLimit = limit as number;
     this.code = code;
     this.name = name;
-    this.retryAfter = retryAfter;
+    if (retryAfter !== undefined) this.retryAfter = retryAfter;
     if (cause !== undefined) this.cause = cause;
   }
 

@@ -183,13 +183,13 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
 
   function rejected(reason: Reason): BulkheadFullError {
     tell(reason);
-    return new BulkheadFullError({ name, message: `${name}: ${reason}` });
+    return new BulkheadFullError({ name, message: `no slot: ${reason}` });
   }
 
   function abandonAll(): void {
     for (let call = watched.next as Follower; call !== watched; call = watched.next as Follower) {
       unfollow(call);
-      (call as unknown as Call).stop(new AbandonedError({ name, message: `${name}: closed` }));
+      (call as unknown as Call).stop(new AbandonedError({ name, message: 'closed' }));
     }
     drained();
   }

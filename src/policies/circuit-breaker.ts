@@ -186,7 +186,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
     if (onEvent) emit(onEvent, { type: 'rejected', name, state: type, retryAfter });
     return new CircuitOpenError({
       name,
-      message: `${name}: the circuit is ${type}`,
+      message: `the circuit is ${type}`,
       retryAfter,
       cause: failure,
       captureStack: stack,

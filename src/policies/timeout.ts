@@ -87,7 +87,7 @@ export function timeout(options: TimeoutOptions): Policy {
   });
 
   function end(call: WatchedScope, allowed: Milliseconds): void {
-    const error = new TimeoutError({ name, message: `${name}: no result within ${allowed} ms`, duration: allowed });
+    const error = new TimeoutError({ name, message: `no result within ${allowed} ms`, duration: allowed });
     // What had already arrived goes first, and then there was no timeout.
     const told = onEvent && (() => emit(onEvent, { type: 'timeout', name, duration: allowed }));
     call[mode === 'aggressive' ? 'stop' : 'abort'](error, told);

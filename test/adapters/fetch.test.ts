@@ -320,7 +320,7 @@ test('throws an HttpError when asked to, for whatever fails for good', async () 
   assert.ok(error instanceof HttpError && error instanceof Error);
   assert.deepEqual([error.status, error.retryable, error.code, error.name], [503, true, 'ERR_HTTP', 'resilientFetch']);
   assert.equal(await error.response.text(), 'status 503');
-  assert.equal(error.message, `resilientFetch: GET ${server.origin}/path was answered 503`);
+  assert.equal(error.message, `GET ${server.origin}/path was answered 503`);
   assert.deepEqual(
     attemptsOf(error).map(({ attempt }) => attempt),
     [1, 2, 3],

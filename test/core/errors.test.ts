@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { test, vi } from 'vitest';
 import {
   AbandonedError,
@@ -11,7 +12,7 @@ import {
 } from '../../src/core/errors.ts';
 import { HttpError } from '../../src/core/http-error.ts';
 
-const details = { name: 'users', message: 'users: no' };
+const details = { name: 'users', message: 'not now' };
 const response = new Response('no', { status: 503 });
 const made = {
   RejectedError: new RejectedError(details),
@@ -22,7 +23,7 @@ const made = {
   HttpError: new HttpError({ ...details, response, retryable: true }),
 };
 
-test('an error says in code what it is, and by name and message who speaks [41, 55]', () => {
+test('an error says in code what it is, and by name who speaks, once when printed [41, 55]', () => {
   const codes = Object.fromEntries(Object.entries(made).map(([kind, error]) => [kind, error.code]));
   assert.deepEqual(codes, {
     RejectedError: 'ERR_REJECTED',
@@ -34,9 +35,10 @@ test('an error says in code what it is, and by name and message who speaks [41, 
   });
   for (const error of Object.values(made)) {
     assert.ok(error instanceof Error);
-    assert.deepEqual([error.name, error.message, error.retryAfter], ['users', 'users: no', undefined]);
-    assert.equal('cause' in error, false);
-    assert.match(String(error), /^users: users: no$/);
+    assert.deepEqual([error.name, error.message, error.retryAfter], ['users', 'not now', undefined]);
+    assert.deepEqual(['cause' in error, 'retryAfter' in error], [false, false]);
+    assert.equal(String(error), 'users: not now');
+    assert.match(inspect(error), /^\[?users: not now\b/);
   }
   assert.equal(made.TimeoutError.duration, 100);
   assert.deepEqual([made.HttpError.status, made.HttpError.response, made.HttpError.retryable], [503, response, true]);

@@ -36,7 +36,7 @@ function setUp(options: BulkheadOptions) {
   return { clock, log, events, gate, call, end };
 }
 
-const full = 'bulkhead: full';
+const full = 'no slot: full';
 
 test('runs at most maxConcurrent tasks, and turns the rest away if nobody may wait [75]', async () => {
   const { log, gate, call, end, clock } = setUp({ maxConcurrent: 2 });
@@ -61,7 +61,7 @@ test('rejects with an error of its own that says who speaks, and never ran the t
       error instanceof RejectedError &&
       error.code === 'ERR_BULKHEAD_FULL' &&
       error.name === 'database' &&
-      error.message === 'database: full',
+      error.message === 'no slot: full',
   );
   assert.equal(ran, false);
   await first;
@@ -213,7 +213,7 @@ test('turns away who has waited for maxWait [79]', async () => {
   await clock.advance(99);
   assert.equal(gate.queued, 1);
   await clock.advance(1);
-  assert.deepEqual(log, ['a runs', 'b: bulkhead: expired']);
+  assert.deepEqual(log, ['a runs', 'b: no slot: expired']);
   assert.deepEqual(events.at(-1), { type: 'rejected', name: 'bulkhead', reason: 'expired', running: 1, queued: 0 });
   await end('a');
   assert.equal(clock.pending, 0);
@@ -243,7 +243,7 @@ test("does not wait beyond the caller's deadline", async () => {
   call('c', { deadline: 50 });
   assert.equal(gate.queued, 1);
   await clock.advance(50);
-  assert.deepEqual(log.slice(1), ['b: bulkhead: expired', 'c: bulkhead: expired']);
+  assert.deepEqual(log.slice(1), ['b: no slot: expired', 'c: no slot: expired']);
 });
 
 test('runs what waited in the async context of its own caller [81, K23]', async () => {
@@ -387,7 +387,7 @@ test('closed, it turns away who waits and who comes, and is done once nobody run
   assert.equal(gate.queued, 0);
   call('e');
   await clock.advance(0);
-  assert.deepEqual(log.slice(2), ['c: bulkhead: closed', 'd: bulkhead: closed', 'e: bulkhead: closed']);
+  assert.deepEqual(log.slice(2), ['c: no slot: closed', 'd: no slot: closed', 'e: no slot: closed']);
   assert.deepEqual(events.at(-1), { type: 'rejected', name: 'bulkhead', reason: 'closed', running: 2, queued: 0 });
   await end('a');
   assert.equal(done, false);
@@ -427,7 +427,7 @@ test('closed, it abandons what still runs when its grace is over, and is done [8
     const [slow, timed, covered] = await settled;
     for (const one of [slow, timed]) {
       assert.ok(one?.status === 'rejected' && one.reason instanceof AbandonedError);
-      assert.deepEqual([one.reason.code, one.reason.message], ['ERR_ABANDONED', 'gate: closed']);
+      assert.deepEqual([one.reason.code, one.reason.message], ['ERR_ABANDONED', 'closed']);
     }
     assert.deepEqual(covered, { status: 'fulfilled', value: 'instead' });
     assert.deepEqual(

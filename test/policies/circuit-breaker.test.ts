@@ -268,7 +268,7 @@ test('while open the task is not called, and the caller is told for how long and
       {
         code: 'ERR_CIRCUIT_OPEN',
         name: 'circuitBreaker',
-        message: 'circuitBreaker: the circuit is open',
+        message: 'the circuit is open',
         retryAfter: 600,
         cause: down,
       },
@@ -466,7 +466,7 @@ test('never lets more probes run at once than it may, and turns the others away 
   );
   await assert.rejects(
     surplus.result,
-    (error) => error instanceof CircuitOpenError && error.message === 'circuitBreaker: the circuit is half-open',
+    (error) => error instanceof CircuitOpenError && error.message === 'the circuit is half-open',
   );
   await probes[0]?.succeed();
   // Two run and one has succeeded: that is three, enough to close.

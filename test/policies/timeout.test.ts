@@ -92,7 +92,7 @@ test('lets the caller go at the deadline, to the millisecond, whatever the task 
   assert.equal(set.settled()?.at, 1_000);
   assert.deepEqual(
     [error.code, error.name, error.duration, error.message],
-    ['ERR_TIMEOUT', 'users', 1_000, 'users: no result within 1000 ms'],
+    ['ERR_TIMEOUT', 'users', 1_000, 'no result within 1000 ms'],
   );
   assert.equal(signal.reason, error);
   assert.deepEqual(set.events, [{ type: 'timeout', name: 'users', duration: 1_000 }]);
