@@ -13,7 +13,7 @@ export function claimsOf({ bare, pipeline, breaker, outage }: Figures): Claim[] 
   return [
     {
       text:
-        `While the upstream was merely unsteady, ${percent(pipeline.availabilityOutsideOutage)} of the calls were answered ` +
+        `While the server was merely unsteady, ${percent(pipeline.availabilityOutsideOutage)} of the calls were answered ` +
         `through the pipeline and ${percent(bare.availabilityOutsideOutage)} bare. Over the whole run, outage included: ` +
         `${percent(pipeline.availability)} and ${percent(bare.availability)}.`,
       shown:
@@ -29,14 +29,14 @@ export function claimsOf({ bare, pipeline, breaker, outage }: Figures): Claim[] 
     {
       text:
         `Of 100 callers, 99 knew within ${milliseconds(pipeline.waits.all.p99)} through the pipeline, ` +
-        `bare within ${milliseconds(bare.waits.all.p99)}: a hanging upstream takes the bare caller's whole patience. ` +
+        `bare within ${milliseconds(bare.waits.all.p99)}: a hanging server takes the bare caller's whole patience. ` +
         `Among the answered alone the 99th waited ${milliseconds(pipeline.waits.answered.p99)} and ` +
         `${milliseconds(bare.waits.answered.p99)}: an answer won by a retry comes later than one that needed none.`,
       shown: pipeline.waits.all.p99 < bare.waits.all.p99,
     },
     {
       text:
-        `During the outage ${whole(pipeline.requestsDuringOutage)} requests of the pipeline reached the upstream, ` +
+        `During the outage ${whole(pipeline.requestsDuringOutage)} requests of the pipeline reached the server, ` +
         `bare ${whole(bare.requestsDuringOutage)}: an open circuit leaves a struggling server alone.`,
       shown: pipeline.requestsDuringOutage < bare.requestsDuringOutage / 2,
     },

@@ -6,7 +6,7 @@ import { bareClient, pipelineClient } from './clients.ts';
 import { type Figures, figuresOf, type Transition } from './figures.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { progressLine, startProgress } from './progress.ts';
-import { report } from './report.ts';
+import { report, story } from './report.ts';
 import { type Call, sendTraffic, warmUp } from './traffic.ts';
 import { startUpstream } from './upstream.ts';
 
@@ -28,6 +28,7 @@ async function run(plan: Plan, progressTo: WriteStream): Promise<Figures> {
   let start = performance.now();
   const elapsed = (): Milliseconds => performance.now() - start;
 
+  progressTo.write(story(plan, progressTo));
   const upstream = await startUpstream(plan, elapsed);
   const clients = {
     bare: bareClient(upstream.origin),

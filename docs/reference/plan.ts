@@ -24,7 +24,8 @@ export interface Plan {
 
 type Weather = readonly (readonly [share: number, kind: Fate['kind']])[];
 
-const ordinary: Weather = [
+/** What becomes of a request when there is no outage. */
+export const ordinary: Weather = [
   [0.84, 'answer'],
   [0.06, 'error'],
   [0.04, 'reset'],

@@ -13,6 +13,7 @@ export function startProgress(stream: WriteStream, line: () => string): { stop()
     stop() {
       clearInterval(timer);
       if (inPlace) rewind();
+      else stream.write('\n');
     },
   };
 
@@ -36,7 +37,7 @@ export function startProgress(stream: WriteStream, line: () => string): { stop()
 export function progressLine(plan: Plan, now: number, calls: readonly Call[], circuit: string): string {
   const weather =
     now >= plan.outage.from && now < plan.outage.to ? 'OUTAGE' : now < plan.duration ? 'unsteady' : 'waiting';
-  return `${seconds(now).padStart(6)}  ${weather.padEnd(8)}  bare ${share('bare')}  pipeline ${share('pipeline')}  circuit ${circuit}`;
+  return `${seconds(now).padStart(6)}  ${weather.padEnd(8)}  answered: bare ${share('bare')}, pipeline ${share('pipeline')}  circuit ${circuit}`;
 
   function share(client: ClientName): string {
     const own = calls.filter((call) => call.client === client);

@@ -12,6 +12,11 @@ export function percent(ratio: number): string {
   return `${(Math.floor(ratio * 1_000) / 10).toFixed(1)} %`;
 }
 
+/** Rounded up, for what nobody wants: 0.03 % is not none. */
+export function percentUp(ratio: number): string {
+  return `${(Math.ceil(ratio * 1_000) / 10).toFixed(1)} %`;
+}
+
 export function milliseconds(time: Milliseconds): string {
   return `${numbers.format(time)} ms`;
 }
