@@ -153,6 +153,8 @@ export abstract class Inward extends PlainScope implements Owner, Follower {
   protected listen(promise: PromiseLike<unknown>, kind: Wait['kind'], place: number, before: unknown): void {
     const wait = new Wait(this, kind, place, before);
     this.waiting = wait;
+    // Those further out that hold permits wait for it, also if whoever has called this frame does not.
+    if (wait.isWork && this.around !== undefined) this.begun(wait, this.around);
     this.watch();
     adopted(promise).then(wait.fulfilled.bind(wait), wait.rejected.bind(wait));
   }
@@ -161,6 +163,7 @@ export abstract class Inward extends PlainScope implements Owner, Follower {
     const { kind, place } = wait;
     if (this.waiting !== wait) return this.miss(wait, outcome);
     this.waiting = undefined;
+    wait.settled();
     if (kind === 'task') this.conclude(outcome);
     else if (kind === 'permit') this.enter(wait, outcome);
     else if (kind === 'body') this.unwind(this.depth - 1, outcome.ok ? succeeded(wait.before) : outcome);
@@ -177,9 +180,16 @@ export abstract class Inward extends PlainScope implements Owner, Follower {
     }
   }
 
+  /** Work goes on inside this scope, and those it is in. A frame round another policy does none: its inner frame does. */
+  protected begun(wait: Wait, inside: Scope): void {
+    if (this.plan.hasAround) return;
+    for (let each: Scope | undefined = inside; each !== undefined; each = each.around) wait.goesOnIn(each.alive());
+  }
+
   /** What nobody waits for any more. */
   protected miss(wait: Wait, outcome: Outcome): void {
     wait.late?.(outcome);
+    wait.settled();
     if (!outcome.ok) return;
     if (wait.kind === 'instead') discard(outcome);
     else if (wait.kind === 'answer') decline(outcome.value as Answer<unknown>);

@@ -109,20 +109,12 @@ export class Run extends Outward {
     if (life.reason === error) told?.();
   }
 
-  /**
-   * Abandoned work goes on: those who hold permits around it wait for it, here and in the frames further out.
-   * A policy that runs tasks of its own is not work: the tasks it runs are, and their own runs see to them.
-   */
+  /** Abandoned work goes on: those who hold permits around it wait for it, here and in the frames further out. */
   private outlast(wait: Wait, hearing: Life, error: unknown): void {
-    const lives: Life[] = [];
-    let each = this.plan.hasAround ? undefined : (this.scope as Scope | undefined);
-    for (; each !== undefined; each = each.around) lives.push(each.alive());
-    for (const life of lives) (life.works ??= new Set()).add(wait);
+    this.begun(wait, this.scope);
     wait.late = (outcome) => {
       // Who fails with the very error of the stop has heeded it: that is no news, nor that frames further in have.
       if (wait.kind === 'task' && (outcome.ok || outcome.error !== error)) hearing.late?.(outcome);
-      for (const { works } of lives) works?.delete(wait);
-      for (const settled of wait.after ?? []) settled();
     };
   }
 

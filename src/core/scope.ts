@@ -19,7 +19,7 @@ export interface Owner {
   waitOut(scope: Scope, error: unknown, told?: () => void): void;
 }
 
-/** A task, or a body it has handed on, that goes on although nobody waits for it. */
+/** A task, or a body it has handed on, that goes on inside a scope though what called it may not wait for it. */
 export interface Work {
   /** What waits for it to settle, permits that hold among them. */
   after: (() => void)[] | undefined;
@@ -74,7 +74,7 @@ export class Life implements Follower {
   overdue: { readonly error: unknown } | undefined = undefined;
   /** Hears what comes after a stop of this scope. */
   late: ((outcome: Outcome) => void) | undefined = undefined;
-  /** Begun inside, abandoned, and not settled yet. */
+  /** Begun inside and not settled: abandoned, or begun by a frame further in. */
   works: Set<Work> | undefined = undefined;
   /** What results held by frames further in wait for. */
   held: PromiseLike<unknown>[] | undefined = undefined;

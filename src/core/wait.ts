@@ -1,5 +1,5 @@
 import { failed, type Outcome } from './outcome.ts';
-import type { Work } from './scope.ts';
+import type { Life, Work } from './scope.ts';
 
 /** Who is told. */
 interface Waiter {
@@ -20,6 +20,7 @@ export class Wait implements Work {
   readonly before: unknown;
   late: ((outcome: Outcome) => void) | undefined = undefined;
   after: (() => void)[] | undefined = undefined;
+  private lives: Life[] | undefined = undefined;
 
   constructor(run: Waiter, kind: Wait['kind'], place: number, before: unknown) {
     this.run = run;
@@ -31,6 +32,18 @@ export class Wait implements Work {
   /** The task, or a body it has handed on, is under way: a guard that is patient waits for it. */
   get isWork(): boolean {
     return this.kind === 'task' || this.kind === 'body';
+  }
+
+  /** It goes on inside a scope, whose guards may have to wait for it. */
+  goesOnIn(life: Life): void {
+    (this.lives ??= []).push(life);
+    (life.works ??= new Set()).add(this);
+  }
+
+  settled(): void {
+    if (this.lives === undefined) return;
+    for (const { works } of this.lives) works?.delete(this);
+    for (const settled of this.after ?? []) settled();
   }
 
   fulfilled(value: unknown): void {

@@ -201,6 +201,47 @@ test('it waits for the losers that an around has dropped [R7]', async () => {
   }
 });
 
+test('it waits for what an around, or a task, has begun inside and does not wait for itself [R7]', async () => {
+  const nestings: Record<string, (outer: Policy) => Policy<unknown>> = {
+    'by an around': (outer) =>
+      pipeline(
+        outer,
+        {
+          async execute<T>(run: Task<T>, context?: CallOptions | Context) {
+            Promise.resolve(run(context as Context)).catch(() => {});
+            return 'early';
+          },
+        } as Policy<unknown>,
+        timeout({ duration: 1_000, clock: new ManualClock() }),
+      ),
+    'in its context': (outer) => ({
+      execute: (run, options) =>
+        outer.execute((context): unknown => {
+          guard({ leave() {} })
+            .execute(run, context)
+            .catch(() => {});
+          return 'early';
+        }, options) as never,
+    }),
+  };
+  for (const [how, nest] of Object.entries(nestings)) {
+    for (const [way, call] of Object.entries(ways)) {
+      for (const end of ['value', 'error'] as const) {
+        const { holding, passing, log } = holders();
+        const { begun, task } = stubborn();
+        const state = watched(call(nest(pipeline(holding, passing)), task));
+        await turn();
+        assert.deepEqual(state.now, { value: 'early' }, `${how}, ${way}`);
+        assert.deepEqual(log, ['holding in', 'passing in', 'passing out: value early'], `${how}, ${way}`);
+        if (end === 'value') begun[0]?.resolve('late');
+        else begun[0]?.reject('late');
+        await turn();
+        assert.deepEqual(log.slice(3), ['holding out: value early'], `${how}, ${way}`);
+      }
+    }
+  }
+});
+
 inEachWay('where nothing was given up, it leaves with the others [R7]', async (call) => {
   const clock = new ManualClock();
   for (const { value, error } of Object.values(givings)) {
