@@ -14,7 +14,7 @@ export interface ErrorDetails {
 }
 
 /** Seen so, and not declared globally: a global declaration would clash with that of a user's run-time types. */
-const stacks = Error as { stackTraceLimit?: number };
+const stacks = Error as { readonly stackTraceLimit?: number };
 
 /**
  * What all errors of holdfast share. `instanceof` works across duplicate installs: each class has a kind, the path of
@@ -30,9 +30,10 @@ export abstract class HoldfastError extends Error {
 
   constructor(code: string, { name, message, retryAfter, cause, captureStack = false }: ErrorDetails) {
     const limit = stacks.stackTraceLimit;
-    if (!captureStack) stacks.stackTraceLimit = 0;
+    // By Reflect, which does not throw where a hardened run time has frozen it.
+    if (!captureStack) Reflect.set(Error, 'stackTraceLimit', 0);
     super(message);
-    stacks.stackTraceLimit = limit as number;
+    Reflect.set(Error, 'stackTraceLimit', limit);
     this.code = code;
     this.name = name;
     if (retryAfter !== undefined) this.retryAfter = retryAfter;

@@ -82,7 +82,7 @@ export class WaitingLine<Permit> {
     if (left === 0) return expired();
     return new Promise((settle) => {
       // Without ageing a step of priority weighs more than any wait.
-      const rank = this.#rank(context.priority * Math.min(ageing, 1e12));
+      const rank = this.#rank(context.priority * Math.min(ageing, 1e12) || 0);
       const waiter = new Waiter(rank, context.cost, clock.coarse(), settle);
       if (rank.last === undefined) rank.first = waiter;
       else rank.last.behind = waiter;

@@ -161,3 +161,14 @@ test(
     assert.deepEqual(output.split('\n'), ['ERR_TIMEOUT', 'true', 'ERR_TIMEOUT', 'true']);
   },
 );
+
+test('where the depth of stacks cannot be set, errors come all the same', patient, () => {
+  const output = run(`
+    Object.freeze(Error);
+    console.log(await timeout({ duration: 5 }).execute(() => new Promise(() => {})).catch(({ code }) => code));
+    const breaker = circuitBreaker();
+    breaker.open();
+    console.log(await breaker.execute(() => 'in').catch(({ code }) => code));
+  `);
+  assert.deepEqual(output.split('\n'), ['ERR_TIMEOUT', 'ERR_CIRCUIT_OPEN']);
+});

@@ -276,6 +276,16 @@ test('lets a higher priority go first, and equals in the order they came [82]', 
   assert.deepEqual(log, ['a runs', 'c runs', 'e runs', 'd runs', 'b runs']);
 });
 
+test('without ageing it is first come, first served, an endless priority included [82]', async () => {
+  const subject = bulkhead({ maxConcurrent: 1, maxQueued: 9, ageing: 0 });
+  const served: number[] = [];
+  const calls = [0, Infinity, 1, -Infinity, Infinity].map((priority, i) =>
+    subject.execute(async () => void served.push(i), { priority }),
+  );
+  await Promise.all(calls);
+  assert.deepEqual(served, [0, 1, 2, 3, 4]);
+});
+
 test('lets age count: who has waited `ageing` goes before one who comes with a priority of one more [82]', async () => {
   for (const [waited, first] of [
     [1_001, 'old'],
