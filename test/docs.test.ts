@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { beforeAll, test } from 'vitest';
@@ -55,6 +55,28 @@ beforeAll(() => {
   writeFileSync(join(work, 'tsconfig.json'), JSON.stringify(settings));
   complaints = spawnSync(join(root, 'node_modules/.bin/tsc'), ['-p', work], { cwd: work, encoding: 'utf8' }).stdout;
 }, 60_000);
+
+/** As GitHub names the headings of a page. */
+function anchors(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+test('every link within README and docs leads somewhere', () => {
+  const broken = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https:)([^)#\s]*)#?([^)\s]*)\)/g)]
+      .filter(([, path = '', anchor = '']) => {
+        const target = path === '' ? join(root, page) : join(root, dirname(page), path);
+        return !existsSync(target) || (anchor !== '' && !anchors(readFileSync(target, 'utf8')).includes(anchor));
+      })
+      .map(([link]) => `${page}: ${link}`),
+  );
+  assert.deepEqual(broken, []);
+});
 
 test('every code block of README and docs compiles', () => {
   const at = (_: string, file: string, line: string) => {
