@@ -2,10 +2,12 @@ import type { CallOptions, Context } from './policy.ts';
 
 /** @throws {TypeError | RangeError} for what a caller may not say about a call */
 export function checked(options: CallOptions | Context): CallOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`execute: options must be an object, got ${options === null ? 'null' : typeof options}`);
+  }
   const { signal } = options;
-  if (typeof options !== 'object') throw new TypeError(`execute: options must be an object, got ${typeof options}`);
-  if (signal !== undefined && typeof signal.addEventListener !== 'function') {
-    throw new TypeError('execute: signal must be an AbortSignal');
+  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+    throw new TypeError(`execute: signal must be an AbortSignal, got ${signal === null ? 'null' : typeof signal}`);
   }
   for (const name of ['deadline', 'priority', 'cost'] as const) {
     const value = options[name];

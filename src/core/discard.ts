@@ -1,5 +1,5 @@
 import { dispose } from './dispose.ts';
-import { reportError } from './events.ts';
+import { hear, reportError } from './events.ts';
 import { isHeld } from './held.ts';
 import type { Answer, Layer } from './layer.ts';
 import { type Outcome, succeeded } from './outcome.ts';
@@ -9,7 +9,7 @@ import { nothing } from './promise.ts';
 /** A guard has its permit back. */
 export function giveBack(layer: Layer, permit: unknown, outcome: Outcome, context: Context): void {
   try {
-    layer.leave?.(permit, outcome, context);
+    hear(layer.leave?.(permit, outcome, context));
   } catch (error) {
     reportError(error);
   }

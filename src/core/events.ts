@@ -38,9 +38,13 @@ export function reportError(error: unknown): void {
 export function emit<Event>(listener: Listener<Event> | undefined, event: Event): void {
   if (listener === undefined) return;
   try {
-    const returned: unknown = listener(event);
-    if (returned instanceof Promise) returned.catch(reportError);
+    hear(listener(event));
   } catch (error) {
     reportError(error);
   }
+}
+
+/** What a listener, or a guard's `leave`, `late` or `watch`, gave: where it is a promise, its failure is reported. */
+export function hear(returned: unknown): void {
+  if (returned instanceof Promise) returned.catch(reportError);
 }

@@ -1,6 +1,6 @@
 import { checked } from './call-options.ts';
 import { isRejection } from './errors.ts';
-import { reportError } from './events.ts';
+import { hear, reportError } from './events.ts';
 import { heldInUse, isHeld } from './held.ts';
 import type { Layer } from './layer.ts';
 import type { Outcome } from './outcome.ts';
@@ -219,7 +219,7 @@ export class Frame extends Row implements FastPlan {
           : (value: unknown): unknown => {
               if (isHeld(value)) return outlast(value);
               try {
-                l0.call(g0, p0, { ok: true, value }, nobody);
+                hear(l0.call(g0, p0, { ok: true, value }, nobody));
               } catch (error) {
                 reportError(error);
               }

@@ -2,7 +2,7 @@ import { type Follower, soon } from './abort.ts';
 import { worse } from './attempts.ts';
 import { decline, discard, giveBack } from './discard.ts';
 import { isRejection } from './errors.ts';
-import { reportError } from './events.ts';
+import { hear, reportError } from './events.ts';
 import type { Answer, Layer, Plan } from './layer.ts';
 import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { Task } from './policy.ts';
@@ -209,7 +209,7 @@ export abstract class Inward extends PlainScope implements Owner, Follower {
       if (layer.watch === undefined) continue;
       const scope = this.openedAt(this.watched) as Scope;
       try {
-        layer.watch(scope, scope.outer as Scope);
+        hear(layer.watch(scope, scope.outer as Scope));
       } catch (error) {
         reportError(error);
       }

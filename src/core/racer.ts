@@ -1,4 +1,4 @@
-import { reportError } from './events.ts';
+import { hear, reportError } from './events.ts';
 import { isHeld } from './held.ts';
 import type { Layer, Plan } from './layer.ts';
 import type { Outcome } from './outcome.ts';
@@ -116,7 +116,7 @@ export class Racer extends Scope implements Expiring {
     this.resolve = captured.resolve;
     this.reject = captured.reject;
     try {
-      watcher.watch?.(this, nobody);
+      hear(watcher.watch?.(this, nobody));
     } catch (error) {
       reportError(error);
     }

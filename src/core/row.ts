@@ -1,4 +1,4 @@
-import { reportError } from './events.ts';
+import { hear, reportError } from './events.ts';
 import type { Layer } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import type { Context } from './policy.ts';
@@ -6,7 +6,7 @@ import { nothing } from './promise.ts';
 import { nobody } from './scope.ts';
 
 type Enter = (this: Layer, context: Context) => unknown;
-type Leave = (this: Layer, permit: unknown, outcome: Outcome, context: Context) => void;
+type Leave = (this: Layer, permit: unknown, outcome: Outcome, context: Context) => unknown;
 
 /**
  * Guards and recoveries in a row, read once: what a call asks of them stands in fields, by slot. The first four guards
@@ -101,25 +101,29 @@ export class Row {
       if (g2 !== undefined) {
         if (g3 !== undefined) {
           try {
-            this.l3.call(g3, p3, outcome, outside > 3 ? nobody : context);
+            const told = this.l3.call(g3, p3, outcome, outside > 3 ? nobody : context);
+            if (told !== undefined) hear(told);
           } catch (error) {
             reportError(error);
           }
         }
         try {
-          this.l2.call(g2, p2, outcome, outside > 2 ? nobody : context);
+          const told = this.l2.call(g2, p2, outcome, outside > 2 ? nobody : context);
+          if (told !== undefined) hear(told);
         } catch (error) {
           reportError(error);
         }
       }
       try {
-        this.l1.call(g1, p1, outcome, outside > 1 ? nobody : context);
+        const told = this.l1.call(g1, p1, outcome, outside > 1 ? nobody : context);
+        if (told !== undefined) hear(told);
       } catch (error) {
         reportError(error);
       }
     }
     try {
-      this.l0.call(g0, p0, outcome, outside > 0 ? nobody : context);
+      const told = this.l0.call(g0, p0, outcome, outside > 0 ? nobody : context);
+      if (told !== undefined) hear(told);
     } catch (error) {
       reportError(error);
     }
@@ -128,7 +132,7 @@ export class Row {
   private leaveFurther(more: unknown[], outcome: Outcome, context: Context): void {
     for (let i = more.length - 1; i >= 0; i--) {
       try {
-        this.further[i]?.leave?.(more[i], outcome, i + 4 < this.outside ? nobody : context);
+        hear(this.further[i]?.leave?.(more[i], outcome, i + 4 < this.outside ? nobody : context));
       } catch (error) {
         reportError(error);
       }

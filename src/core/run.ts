@@ -1,6 +1,6 @@
 import { followSignal } from './abort.ts';
 import { discard } from './discard.ts';
-import { reportError } from './events.ts';
+import { hear as heed, reportError } from './events.ts';
 import type { Plan } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import { failed } from './outcome.ts';
@@ -121,7 +121,7 @@ export class Run extends Outward {
   /** What came late: the guard that did not wait for it is told, and a value nobody gets is disposed. */
   protected override hear(k: number, outcome: Outcome, scope: Scope): void {
     try {
-      this.plan.layers[k]?.late?.(outcome, scope.outer as Scope);
+      heed(this.plan.layers[k]?.late?.(outcome, scope.outer as Scope));
     } catch (error) {
       reportError(error);
     }

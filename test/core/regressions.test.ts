@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'vitest';
 import { constant } from '../../src/algorithms/backoff.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
+import { onListenerError } from '../../src/core/events.ts';
 import { held } from '../../src/core/held.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
@@ -143,4 +144,27 @@ test('a body handed on to guards that only wait for the task to stop is let go o
   await clock.advance(20);
   await rejected;
   assert.deepEqual(log, ['inner in', 'inner out: value v']);
+});
+
+test('a leave, a late or a watch that gives a promise which rejects is reported, and ends nobody [101, R9]', async () => {
+  const told: unknown[] = [];
+  const before = onListenerError((error) => told.push(error));
+  try {
+    const bad = (what: string) => async () => Promise.reject(what);
+    const policy = guard({ enter() {}, leave: bad('leave'), watch: bad('watch') });
+    assert.equal(await policy.execute(async () => 1), 1);
+    assert.equal(await policy.execute(() => 1), 1);
+    assert.equal(await guard({ enter() {}, leave: bad('alone') }).execute(async () => 1), 1);
+    assert.equal(await policy.execute(async () => 1, { priority: 1 }), 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(told.map(String).sort(), ['alone', 'leave', 'leave', 'leave', 'watch', 'watch']);
+  } finally {
+    onListenerError(before);
+  }
+});
+
+test('options of a call that are none, and a signal that is none, are refused by name [7]', async () => {
+  const call = (options: unknown) => pipeline().execute(() => 1, options as { priority: number });
+  await assert.rejects(call(null), /execute: options must be an object, got null/);
+  await assert.rejects(call({ signal: null }), /execute: signal must be an AbortSignal, got null/);
 });
