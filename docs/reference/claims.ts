@@ -22,7 +22,7 @@ export function claimsOf({ bare, pipeline, breaker, outage }: Figures): Claim[] 
     },
     {
       text:
-        `In an outage no client gets an answer, so the pipeline served ${whole(pipeline.degraded)} callers an older copy, ` +
+        `Where no answer was to be had, as in the outage, the pipeline served ${whole(pipeline.degraded)} callers an older copy, ` +
         `said so, and left ${whole(pipeline.failed)} with nothing; bare, ${whole(bare.failed)} got nothing.`,
       shown: pipeline.degraded > 0 && pipeline.failed < bare.failed,
     },
