@@ -4,7 +4,7 @@ import type { Layer, Plan } from './layer.ts';
 import type { Outcome } from './outcome.ts';
 import { failed, succeeded } from './outcome.ts';
 import type { Context, Task } from './policy.ts';
-import { capture, captured, nothing } from './promise.ts';
+import { nothing } from './promise.ts';
 import { Run } from './run.ts';
 import { nobody, type Origin, type Owner, Scope, unwound } from './scope.ts';
 import { type Expiring, unqueue } from './timers.ts';
@@ -48,8 +48,8 @@ export class Racer extends Scope implements Expiring {
   override next: Expiring['next'] = undefined;
   override batch: Expiring['batch'] = undefined;
   expire: Expiring['expire'] = undefined;
-  private resolve: ((value: unknown) => void) | undefined = undefined;
-  private reject: ((error: unknown) => void) | undefined = undefined;
+  resolve: ((value: unknown) => void) | undefined = undefined;
+  reject: ((error: unknown) => void) | undefined = undefined;
 
   constructor(frame: FastPlan, task: Task<unknown>) {
     super(undefined);
@@ -75,7 +75,17 @@ export class Racer extends Scope implements Expiring {
     return this.frame.position;
   }
 
+  // Nobody has said anything about such a call.
+
   get attempt(): number {
+    return 1;
+  }
+
+  override get priority(): number {
+    return 0;
+  }
+
+  override get cost(): number {
     return 1;
   }
 
@@ -112,9 +122,8 @@ export class Racer extends Scope implements Expiring {
   }
 
   private race(task: Promise<unknown>, watcher: Layer): Promise<unknown> {
-    const promise = new Promise<unknown>(capture);
-    this.resolve = captured.resolve;
-    this.reject = captured.reject;
+    racing = this;
+    const promise = new Promise<unknown>(equip);
     try {
       hear(watcher.watch?.(this, nobody));
     } catch (error) {
@@ -203,4 +212,12 @@ export class Racer extends Scope implements Expiring {
     super.close();
     if (this.next !== undefined) unqueue(this);
   }
+}
+
+/** Whose promise is being made. An executor of its own would cost each call a closure and what that captures. */
+let racing: Racer;
+
+function equip(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
+  racing.resolve = resolve;
+  racing.reject = reject;
 }

@@ -257,6 +257,7 @@ export function follow(context: Context, follower: Follower): void {
 
 /** The caller's own deadline, where no timeout between enforces it; `Infinity` where one does, or there is none. */
 export function unenforced(context: Context): Milliseconds {
+  if (context === nobody) return Infinity;
   let at: Context = context;
   while (at instanceof Scope) {
     if (at.guard?.within !== undefined) return Infinity;
