@@ -14,7 +14,16 @@ export interface ErrorDetails {
 }
 
 /** Seen so, and not declared globally: a global declaration would clash with that of a user's run-time types. */
-const stacks = Error as { readonly stackTraceLimit?: number };
+const stacks = Error as { stackTraceLimit?: number | undefined };
+
+/** How many frames of a stack errors keep from now on. A hardened run time has frozen it. */
+function keepFrames(limit: number | undefined): void {
+  try {
+    stacks.stackTraceLimit = limit;
+  } catch {
+    // Then they keep what it says.
+  }
+}
 
 /**
  * What all errors of holdfast share. `instanceof` works across duplicate installs: each class has a kind, the path of
@@ -30,10 +39,9 @@ export abstract class HoldfastError extends Error {
 
   constructor(code: string, { name, message, retryAfter, cause, captureStack = false }: ErrorDetails) {
     const limit = stacks.stackTraceLimit;
-    // By Reflect, which does not throw where a hardened run time has frozen it.
-    if (!captureStack) Reflect.set(Error, 'stackTraceLimit', 0);
+    if (!captureStack) keepFrames(0);
     super(message);
-    Reflect.set(Error, 'stackTraceLimit', limit);
+    if (!captureStack) keepFrames(limit);
     this.code = code;
     this.name = name;
     if (retryAfter !== undefined) this.retryAfter = retryAfter;

@@ -71,25 +71,25 @@ export class Frame extends Row implements FastPlan {
     try {
       if (g0 !== undefined) {
         if ((p0 = this.e0.call(g0, context)) !== this.s0) {
-          if (isOdd(p0)) return this.turn(this.aside(task), [], p0);
+          if (isOdd(p0)) return this.turn(task, undefined, [], p0);
           this.s0 = p0;
         }
         slot = 1;
         if (g1 !== undefined) {
           if ((p1 = this.e1.call(g1, context)) !== this.s1) {
-            if (isOdd(p1)) return this.turn(this.aside(task), [p0], p1);
+            if (isOdd(p1)) return this.turn(task, undefined, [p0], p1);
             this.s1 = p1;
           }
           slot = 2;
           if (g2 !== undefined) {
             if ((p2 = this.e2.call(g2, context)) !== this.s2) {
-              if (isOdd(p2)) return this.turn(this.aside(task), [p0, p1], p2);
+              if (isOdd(p2)) return this.turn(task, undefined, [p0, p1], p2);
               this.s2 = p2;
             }
             slot = 3;
             if (g3 !== undefined) {
               if ((p3 = this.e3.call(g3, context)) !== this.s3) {
-                if (isOdd(p3)) return this.turn(this.aside(task), [p0, p1, p2], p3);
+                if (isOdd(p3)) return this.turn(task, undefined, [p0, p1, p2], p3);
                 this.s3 = p3;
               }
               slot = 4;
@@ -131,25 +131,25 @@ export class Frame extends Row implements FastPlan {
     try {
       if (g0 !== undefined) {
         if ((p0 = this.e0.call(g0, outside > 0 ? nobody : racer)) !== this.s0) {
-          if (isOdd(p0)) return this.turn(outside > 0 ? this.aside(task) : racer, [], p0);
+          if (isOdd(p0)) return this.turn(task, outside > 0 ? undefined : racer, [], p0);
           this.s0 = p0;
         }
         slot = 1;
         if (g1 !== undefined) {
           if ((p1 = this.e1.call(g1, outside > 1 ? nobody : racer)) !== this.s1) {
-            if (isOdd(p1)) return this.turn(outside > 1 ? this.aside(task) : racer, [p0], p1);
+            if (isOdd(p1)) return this.turn(task, outside > 1 ? undefined : racer, [p0], p1);
             this.s1 = p1;
           }
           slot = 2;
           if (g2 !== undefined) {
             if ((p2 = this.e2.call(g2, outside > 2 ? nobody : racer)) !== this.s2) {
-              if (isOdd(p2)) return this.turn(outside > 2 ? this.aside(task) : racer, [p0, p1], p2);
+              if (isOdd(p2)) return this.turn(task, outside > 2 ? undefined : racer, [p0, p1], p2);
               this.s2 = p2;
             }
             slot = 3;
             if (g3 !== undefined) {
               if ((p3 = this.e3.call(g3, outside > 3 ? nobody : racer)) !== this.s3) {
-                if (isOdd(p3)) return this.turn(outside > 3 ? this.aside(task) : racer, [p0, p1, p2], p3);
+                if (isOdd(p3)) return this.turn(task, outside > 3 ? undefined : racer, [p0, p1, p2], p3);
                 this.s3 = p3;
               }
               slot = 4;
@@ -157,7 +157,7 @@ export class Frame extends Row implements FastPlan {
                 const permit = layer.enter?.(slot < outside ? nobody : racer);
                 more ??= [];
                 if (isOdd(permit))
-                  return this.turn(slot < outside ? this.aside(task) : racer, [p0, p1, p2, p3, ...more], permit);
+                  return this.turn(task, slot < outside ? undefined : racer, [p0, p1, p2, p3, ...more], permit);
                 more.push(permit);
                 slot++;
               }
@@ -235,7 +235,10 @@ export class Frame extends Row implements FastPlan {
   }
 
   /** A guard waits, or turns the call away: `permit` is a promise or a rejection. */
-  private turn(call: Racer, permits: unknown[], permit: unknown): Promise<unknown> {
+  private turn(task: Task<unknown>, own: Racer | undefined, permits: unknown[], permit: unknown): Promise<unknown> {
+    // Nobody has been entered, and nobody is asked: the way that has to be short.
+    if (permits.length === 0 && !this.recovers && isRejection(permit)) return rejectSoon(permit);
+    const call = own ?? this.aside(task);
     if (!isThenable(permit)) return this.fall(call, permits, permit);
     if (this.watcher === undefined && permits.length === this.places.length - 1) {
       // Nobody can end this call, and behind this guard there is only the task: the wait needs no run.
@@ -322,7 +325,7 @@ export class Frame extends Row implements FastPlan {
 
 /** A permit that is none: a promise of one, or a rejection. */
 function isOdd(permit: unknown): boolean {
-  return typeof permit === 'object' && permit !== null && (isThenable(permit) || isRejection(permit));
+  return typeof permit === 'object' && permit !== null && (isRejection(permit) || isThenable(permit));
 }
 
 /** The identity: small enough to melt into its caller. */
