@@ -51,10 +51,9 @@ export class Frame extends Row implements FastPlan {
 
   execute<T>(task: Task<T>, options?: CallOptions | Context): Promise<T>;
   execute(task: Task<unknown>, options?: CallOptions | Context): Promise<unknown> {
-    if (typeof task !== 'function')
-      return rejectSoon(new TypeError(`execute: the task must be a function, got ${typeof task}`));
+    if (options === undefined && this.empty) return passOn(task, this.sharedContext());
+    if (typeof task !== 'function') return rejectSoon(noTask(task));
     if (options !== undefined || this.runs) return this.begin(task, options, undefined);
-    if (this.empty) return passOn(task, this.sharedContext());
     return this.shares && !heldInUse() ? this.goStraight(task) : this.goAlone(task);
   }
 
@@ -333,7 +332,7 @@ function passOn(task: Task<unknown>, context: Context): Promise<unknown> {
   try {
     return pass(task(context));
   } catch (error) {
-    return rejectSoon(error);
+    return rejectSoon(typeof task === 'function' ? error : noTask(task));
   }
 }
 
@@ -342,4 +341,8 @@ function pass(result: unknown): Promise<unknown> {
   if (result instanceof Promise && !heldInUse()) return result;
   if (!isThenable(result)) return Promise.resolve(isHeld(result) ? result.value : result);
   return adopted(result).then((value) => (isHeld(value) ? value.value : value));
+}
+
+function noTask(task: unknown): TypeError {
+  return new TypeError(`execute: the task must be a function, got ${typeof task}`);
 }
