@@ -124,7 +124,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       holds: releaseOn === 'settle',
       enter(context) {
         const { cost } = context;
-        if (!(cost % 1 === 0 && cost <= slots.limit))
+        if (cost !== 1 && !(cost % 1 === 0 && cost <= slots.limit))
           throw new RangeError(`${name}: cost must be a whole number up to ${slots.limit}, got ${cost}`);
         if (closing !== undefined) return rejected('closed');
         const { length } = line;
@@ -139,7 +139,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       leave(cost) {
         slots.release(cost);
         if (line.length > 0) line.admit();
-        if (slots.taken === 0) drained();
+        if (closing !== undefined && slots.taken === 0) drained();
       },
     },
     {
