@@ -54,6 +54,7 @@ export abstract class Inward extends PlainScope implements Owner, Follower {
     depth: number,
   ) {
     super(outer, -1, outer.attempt, undefined);
+    this.owner = this;
     this.plan = plan;
     this.task = task;
     this.resolve = resolve;

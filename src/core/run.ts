@@ -1,12 +1,9 @@
 import { followSignal } from './abort.ts';
 import { discard } from './discard.ts';
 import { hear as heed, reportError } from './events.ts';
-import type { Plan } from './layer.ts';
-import type { Outcome } from './outcome.ts';
-import { failed } from './outcome.ts';
+import { failed, type Outcome } from './outcome.ts';
 import { Outward } from './outward.ts';
-import type { Task } from './policy.ts';
-import type { Life, Origin, Scope } from './scope.ts';
+import type { Life, Scope } from './scope.ts';
 import { Wait } from './wait.ts';
 
 /**
@@ -17,19 +14,6 @@ import { Wait } from './wait.ts';
  * superseded settles late, and changes nothing.
  */
 export class Run extends Outward {
-  constructor(
-    plan: Plan,
-    task: Task<unknown>,
-    outer: Scope | Origin,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-    permits: unknown[],
-    depth: number,
-  ) {
-    super(plan, task, outer, resolve, reject, permits, depth);
-    this.owner = this;
-  }
-
   /** Begins at the outermost layer, following whatever may end the call. */
   start(signal: AbortSignal | undefined): void {
     this.source = signal;
