@@ -8,7 +8,7 @@ import { retry } from '../src/policies/retry.ts';
 import { pipelineOfFour } from './core/pipeline.ts';
 import { lowerDecile } from './runner.ts';
 import type { Figure } from './table.ts';
-import { failingTwice, hangingTask, task } from './tasks.ts';
+import { failingTwice, failure, hangingTask, task } from './tasks.ts';
 import { oneRace } from './yardsticks.ts';
 
 const calls = 1_000_000;
@@ -82,14 +82,14 @@ async function abortedInLine(): Promise<Figure> {
     const ends = controllers.map(({ signal }) => limited.execute(task, { signal }).catch(() => {}));
     const start = performance.now();
     // From everywhere in the line, neither end favoured: 7,919 is prime.
-    for (let i = 0; i < length; i++) controllers[(i * 7_919) % length]?.abort();
+    for (let i = 0; i < length; i++) controllers[(i * 7_919) % length]?.abort(failure);
     await Promise.all(ends);
     return (performance.now() - start) / length;
   };
   const short: number[] = [];
   const long: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    for (let i = 0; i < 10; i++) short.push(await inLine(waiting / 10));
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 3; i++) short.push(await inLine(waiting / 10));
     long.push(await inLine(waiting));
   }
   const value = lowerDecile(long) / lowerDecile(short);
