@@ -21,7 +21,7 @@ function where<T>(type: string, range: string, fits: (value: T) => boolean): Che
 
 /** `least`, one more … up to `most`, both included. */
 export function integer(least: 0 | 1, most: number = Infinity): Check {
-  const range = `a ${least ? 'positive' : 'non-negative'} integer up to ${most}`;
+  const range = `a ${least ? 'positive' : 'non-negative'} integer ${most < Infinity ? `up to ${most}` : 'or Infinity'}`;
   // Infinity has no remainder: NaN.
   return where<number>('number', range, (n) => n >= least && n <= most && !(n % 1));
 }

@@ -149,7 +149,7 @@ test('says which option of which rule is out of range [7]', () => {
   for (const [make, expected] of [
     [
       () => consecutiveFailures({ count: 0 }),
-      'RangeError: consecutiveFailures: count must be a positive integer up to Infinity, got 0',
+      'RangeError: consecutiveFailures: count must be a positive integer or Infinity, got 0',
     ],
     [() => consecutiveFailures({ count: 1.5 }), /^RangeError: consecutiveFailures: count/],
     [

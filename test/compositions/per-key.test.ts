@@ -105,7 +105,7 @@ test('says which option is out of range or unknown [7]', () => {
   const make = () => guard({});
   assert.throws(
     () => perKey(make, { maxKeys: 0 }),
-    /^RangeError: perKey: maxKeys must be a positive integer up to Infinity, got 0$/,
+    /^RangeError: perKey: maxKeys must be a positive integer or Infinity, got 0$/,
   );
   assert.throws(() => perKey(make, { maxKeys: Number.NaN }), RangeError);
   assert.throws(

@@ -563,8 +563,8 @@ test('shared by two pipelines, it is one bulkhead [9]', async () => {
 test('says which option is wrong, what it may be and what it was [7]', () => {
   const wrong: [options: object | undefined, error: new () => Error, message: RegExp][] = [
     [undefined, TypeError, /^bulkhead: options must be an object, got undefined$/],
-    [{}, TypeError, /^bulkhead: maxConcurrent must be a positive integer up to Infinity, got undefined$/],
-    [{ maxConcurrent: 0 }, RangeError, /maxConcurrent must be a positive integer up to Infinity, got 0$/],
+    [{}, TypeError, /^bulkhead: maxConcurrent must be a positive integer or Infinity, got undefined$/],
+    [{ maxConcurrent: 0 }, RangeError, /maxConcurrent must be a positive integer or Infinity, got 0$/],
     [{ maxConcurrent: 1.5 }, RangeError, /maxConcurrent .* got 1.5$/],
     [{ maxConcurrent: Number.NaN }, RangeError, /maxConcurrent .* got NaN$/],
     [{ maxConcurrent: '3' }, TypeError, /maxConcurrent .* got "3"$/],

@@ -755,7 +755,7 @@ test('a factor is obeyed without jitter, too [K5]', async () => {
 
 test('options out of range, of the wrong kind, or unknown are refused by name and value [7]', () => {
   const bad: [options: object, error: string, message: RegExp][] = [
-    [{ maxAttempts: 0 }, 'RangeError', /^retry: maxAttempts must be a positive integer up to Infinity, got 0$/],
+    [{ maxAttempts: 0 }, 'RangeError', /^retry: maxAttempts must be a positive integer or Infinity, got 0$/],
     [{ maxAttempts: 1.5 }, 'RangeError', /^retry: maxAttempts .*got 1.5$/],
     [{ maxAttempts: NaN }, 'RangeError', /^retry: maxAttempts .*got NaN$/],
     [{ maxAttempts: '3' }, 'TypeError', /^retry: maxAttempts .*got "3"$/],
