@@ -1,32 +1,16 @@
 import { hear, reportError } from './events.ts';
 import { isHeld } from './held.ts';
-import type { Layer, Plan } from './layer.ts';
-import type { Outcome } from './outcome.ts';
-import { failed, succeeded } from './outcome.ts';
-import type { Context, Task } from './policy.ts';
+import type { Layer } from './layer.ts';
+import { failed, type Outcome, succeeded } from './outcome.ts';
+import type { Task } from './policy.ts';
 import { nothing } from './promise.ts';
+import type { Row } from './row.ts';
 import { Run } from './run.ts';
 import { nobody, type Origin, type Owner, Scope, unwound } from './scope.ts';
 import { type Expiring, unqueue } from './timers.ts';
 
 /** What a call on its fast way asks of its frame. */
-export interface FastPlan extends Plan {
-  /** Some recovery asks about values too. */
-  readonly valued: boolean;
-  readonly recovers: boolean;
-  /** The guard that watches, and the position of the scope inside it. */
-  readonly watcher: Layer | undefined;
-  readonly position: number;
-  byPlace(permits: readonly unknown[]): unknown[];
-  leave(
-    p0: unknown,
-    p1: unknown,
-    p2: unknown,
-    p3: unknown,
-    more: unknown[] | undefined,
-    outcome: Outcome,
-    context: Context,
-  ): void;
+export interface FastPlan extends Row {
   resume(call: Racer, permits: unknown[], outcome: Outcome): Promise<unknown>;
 }
 
@@ -170,8 +154,8 @@ export class Racer extends Scope implements Expiring {
 
   private fulfilled(value: unknown): void {
     const { frame } = this;
-    if (this.owner !== undefined) return this.running().arriveFirst(succeeded(value));
-    if ((frame.valued || this.life !== undefined || isHeld(value)) && this.needs(value)) {
+    const special = frame.valued || this.life !== undefined || isHeld(value);
+    if (this.owner !== undefined || (special && this.needs(value))) {
       return this.running().arriveFirst(succeeded(value));
     }
     this.owner = unwound;

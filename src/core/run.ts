@@ -8,10 +8,7 @@ import { Wait } from './wait.ts';
 
 /**
  * One call through one frame, wherever it leaves the fast way: it waits, fails in front of a recovery, is stopped, or
- * came with a context. It winds in through the layers, runs the task, and unwinds.
- *
- * Only one thing is waited for at a time (`waiting`), and only what is waited for is heard: whatever is stopped or
- * superseded settles late, and changes nothing.
+ * came with a context. It winds in through the layers, runs the task, and unwinds; here is how it begins and is stopped.
  */
 export class Run extends Outward {
   /** Begins at the outermost layer, following whatever may end the call. */
