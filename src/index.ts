@@ -44,8 +44,11 @@ export {
   AbandonedError,
   BulkheadFullError,
   CircuitOpenError,
+  ConcurrencyLimitedError,
   type ErrorDetails,
+  RateLimitedError,
   RejectedError,
+  ShedError,
   TimeoutError,
 } from './core/errors.ts';
 export { type Listener, onListenerError } from './core/events.ts';

@@ -33,7 +33,8 @@ test('holdfast exports these names', () => {
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
       perKey
-      RejectedError CircuitOpenError BulkheadFullError TimeoutError AbandonedError
+      RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
+      TimeoutError AbandonedError
     `),
   );
 });

@@ -92,6 +92,39 @@ export class BulkheadFullError extends RejectedError {
   }
 }
 
+/** The rate limit is reached, and no permit comes in the time there is. `retryAfter` says when one does. */
+export class RateLimitedError extends RejectedError {
+  constructor(details: ErrorDetails) {
+    super(details, 'ERR_RATE_LIMITED');
+  }
+
+  override get 'holdfast:kind'(): string {
+    return 'RejectedError/RateLimitedError';
+  }
+}
+
+/** As many calls run as the adaptive limit allows now, and the line is full, or the wait took too long. */
+export class ConcurrencyLimitedError extends RejectedError {
+  constructor(details: ErrorDetails) {
+    super(details, 'ERR_CONCURRENCY_LIMITED');
+  }
+
+  override get 'holdfast:kind'(): string {
+    return 'RejectedError/ConcurrencyLimitedError';
+  }
+}
+
+/** Too much is asked, and this call is what is given up: shed here, throttled before it is sent, or stepped aside. */
+export class ShedError extends RejectedError {
+  constructor(details: ErrorDetails) {
+    super(details, 'ERR_SHED');
+  }
+
+  override get 'holdfast:kind'(): string {
+    return 'RejectedError/ShedError';
+  }
+}
+
 /** The task took longer than it may. The task's signal aborts with this very error as its reason. */
 export class TimeoutError extends HoldfastError {
   /** What the task was allowed. */

@@ -1,0 +1,51 @@
+import type { Milliseconds } from '../core/policy.ts';
+
+/**
+ * Counts what is admitted over time. Time is an argument, in milliseconds with fractions, on any monotonic scale; a
+ * cost defaults to 1, and one of 0 asks and charges nothing. Each meter states its bound: the most it admits in any
+ * stretch of time, counted over the clock's forward steps, without `update` and late cancels.
+ */
+export interface Meter {
+  /**
+   * Charges `cost` if that is free now. A cost above capacity is refused and changes nothing.
+   *
+   * @throws {RangeError} for a cost that is negative or NaN
+   */
+  tryAcquire(now: Milliseconds, cost?: number): boolean;
+  /** How long until `tryAcquire` would succeed if nobody else came: 0 for now, `Infinity` for never; exact to 1 µs. */
+  retryAfter(now: Milliseconds, cost?: number): Milliseconds;
+  /** Charges `cost` at the first moment it can be had; `undefined`, and nothing charged, if that is after `maxWait`. */
+  reserve(now: Milliseconds, cost?: number, maxWait?: Milliseconds): Reservation | undefined;
+  /** What could be had now; negative while reservations are out. */
+  available(now: Milliseconds): number;
+  /** Changes limits; what was earned and what was charged stays. */
+  update(now: Milliseconds, limits: MeterLimits): void;
+}
+
+/** What `update` changes; what is left out stays. */
+export interface MeterLimits {
+  limit?: number | undefined;
+  interval?: Milliseconds | undefined;
+  burst?: number | undefined;
+}
+
+/** What `reserve` charged. */
+export interface Reservation {
+  /** When the work may begin. */
+  readonly at: Milliseconds;
+  /** Gives back what nobody behind it has built upon, as x/time/rate does, and says how much: 0 once now is after `at`. */
+  cancel(now: Milliseconds): number;
+}
+
+/** A meter for each key. */
+export interface KeyedMeter<Key> {
+  /** Keys that are remembered. */
+  readonly size: number;
+  tryAcquire(key: Key, now: Milliseconds, cost?: number): boolean;
+  retryAfter(key: Key, now: Milliseconds, cost?: number): Milliseconds;
+}
+
+/** @throws {RangeError} for a cost that is negative or NaN */
+export function checkCost(cost: number): void {
+  if (!(cost >= 0)) throw new RangeError(`cost must be a number, 0 or more, got ${cost}`);
+}
