@@ -37,6 +37,7 @@ export {
   type TripRule,
 } from './algorithms/trip-rules.ts';
 export type { WindowSize } from './algorithms/windows.ts';
+export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
 export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';
 export { type Attempt, attemptsOf, type DelayReason, type StopReason } from './core/attempts.ts';
 export { type Clock, systemClock } from './core/clock.ts';

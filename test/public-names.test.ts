@@ -32,7 +32,7 @@ test('holdfast exports these names', () => {
       retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
-      perKey
+      perKey lint
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
     `),
@@ -53,7 +53,7 @@ test('holdfast exports these types', () => {
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
       Bulkhead BulkheadOptions BulkheadEvent
-      PerKey PerKeyOptions
+      PerKey PerKeyOptions LintNote LintOptions
     `),
   );
 });

@@ -14,6 +14,8 @@ export interface Call {
 /** Decides before a task, learns after it; never runs it again. */
 export interface Guard<Permit = void> {
   readonly name?: string;
+  /** What made it, such as `'retry'`: whatever it is called, `lint` knows it by this. */
+  readonly kind?: string;
   readonly clock?: Clock;
   /**
    * Lets the call in by returning a permit (never a thenable), or a promise of one where it must wait.
@@ -42,6 +44,8 @@ export type Answer<Added = never> =
 /** Sees an outcome on its way out. */
 export interface Recovery<Added = never> {
   readonly name?: string;
+  /** What made it, such as `'retry'`: whatever it is called, `lint` knows it by this. */
+  readonly kind?: string;
   readonly clock?: Clock;
   /** Asked about values too, not only failures. */
   readonly values?: boolean;

@@ -10,7 +10,7 @@ import type { AddedOf, Policy, Task } from './policy.ts';
 const parts: unique symbol = Symbol('holdfast.parts');
 
 /** A layer of a frame, or a policy of somebody else's that runs round what is inside it. */
-type Part = { readonly layer: Layer } | { readonly around: Policy<unknown> };
+export type Part = { readonly layer: Layer } | { readonly around: Policy<unknown> };
 
 interface Joinable {
   readonly [parts]?: { readonly row: readonly Part[]; readonly execute: Policy['execute'] };
@@ -59,10 +59,15 @@ export function recovery<Added = never, Permit = void, Members extends object = 
   return joined([{ layer: spec as Layer }], members) as Policy<Added> & Members;
 }
 
-function partsOf(policy: (Policy<unknown> & Joinable) | null | undefined, i: number): readonly Part[] {
+function partsOf(policy: Policy<unknown> | null | undefined, i: number): readonly Part[] {
   if (typeof policy?.execute !== 'function') {
     throw new TypeError(`pipeline: policy ${i + 1} must have a method execute, got ${shown(policy)}`);
   }
+  return rowOf(policy);
+}
+
+/** What a policy is made of, the outermost first. */
+export function rowOf(policy: Policy<unknown> & Joinable): readonly Part[] {
   const own = policy[parts];
   return own !== undefined && own.execute === policy.execute ? own.row : [{ around: policy }];
 }

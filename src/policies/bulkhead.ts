@@ -121,6 +121,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   return guard<number, Omit<Bulkhead, keyof Policy>>(
     {
       name,
+      kind: 'bulkhead',
       holds: releaseOn === 'settle',
       enter(context) {
         const { cost } = context;

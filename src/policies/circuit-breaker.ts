@@ -128,6 +128,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
   return guard<Ticket, Omit<CircuitBreaker, keyof Policy>>(
     {
       name,
+      kind: 'circuitBreaker',
       enter() {
         const { state } = circuit;
         if (state.type === 'closed' && !timed) return state;

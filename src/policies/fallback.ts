@@ -69,6 +69,7 @@ export function fallback<Added>(options: FallbackOptions<Added>): Policy<Added> 
 
   return recovery<Added>({
     name,
+    kind: 'fallback',
     values: options.classify !== undefined,
     retries: false,
     recover(outcome, context) {

@@ -110,6 +110,7 @@ export function retry(options: RetryOptions = {}): Policy {
   return recovery<never, Execution>({
     ...(budget !== undefined || maxElapsed < Infinity ? bracket : {}),
     name,
+    kind: 'retry',
     clock,
     values: options.classify !== undefined,
     recover(outcome, context, memo = begun(0)) {

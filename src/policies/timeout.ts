@@ -65,12 +65,13 @@ export function timeout(options: TimeoutOptions): Policy {
     onEvent: typed('function'),
   });
   if (!('duration' in options)) throw new TypeError('timeout: duration must be given, undefined for none');
-  if (within === Infinity) return guard({ name });
+  if (within === Infinity) return guard({ name, kind: 'timeout' });
   const insert = expiry(clock, within);
   const expire = (call: Expiring): void => end(call as WatchedScope, within);
 
   return guard({
     name,
+    kind: 'timeout',
     clock,
     within,
     watch(call, context) {
