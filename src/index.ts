@@ -26,6 +26,7 @@ export {
   retryThrottle,
 } from './algorithms/budgets.ts';
 export type { CircuitSnapshot } from './algorithms/circuit-states.ts';
+export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
 export {
   anyOf,
   consecutiveFailures,
@@ -72,5 +73,6 @@ export {
   type Isolation,
 } from './policies/circuit-breaker.ts';
 export { type FallbackEvent, type FallbackOptions, fallback } from './policies/fallback.ts';
+export { type RateLimit, type RateLimitEvent, type RateLimitOptions, rateLimit } from './policies/rate-limit.ts';
 export { type RetryEvent, type RetryOptions, retry } from './policies/retry.ts';
 export { type TimeoutEvent, type TimeoutOptions, timeout } from './policies/timeout.ts';

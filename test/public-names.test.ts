@@ -32,6 +32,7 @@ test('holdfast exports these names', () => {
       retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
+      rateLimit
       perKey lint
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
@@ -53,6 +54,7 @@ test('holdfast exports these types', () => {
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
       Bulkhead BulkheadOptions BulkheadEvent
+      RateLimit RateLimitOptions RateLimitEvent Meter MeterLimits Reservation KeyedMeter
       PerKey PerKeyOptions LintNote LintOptions
     `),
   );

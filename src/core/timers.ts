@@ -38,7 +38,7 @@ export function unqueue(call: Expiring): void {
 }
 
 /** One microsecond: what rounding may take from a sum of times. */
-const tolerance = 0.001;
+export const tolerance = 0.001;
 
 const queues = new WeakMap<Clock, Map<Milliseconds, TimeoutQueue>>();
 
