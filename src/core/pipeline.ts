@@ -20,6 +20,8 @@ interface Joinable {
  * Joins policies into one: the first is outermost. Neighbouring guards and recoveries share one frame, whatever their
  * number, so that four policies cost one promise and not four. Without policies it is the identity.
  *
+ * Its member `idle` says whether all of them are, which `perKey` asks before it forgets one.
+ *
  * @throws {TypeError} for anything that has no `execute`
  *
  * @example
@@ -29,7 +31,13 @@ interface Joinable {
 export function pipeline<const P extends readonly unknown[]>(
   ...policies: P & { [K in keyof P]: Policy<AddedOf<P[K]>> }
 ): Policy<AddedOf<P[number]>> {
-  return joined((policies as readonly Policy<unknown>[]).flatMap(partsOf), {}) as Policy<AddedOf<P[number]>>;
+  const idle = {
+    // A policy that does not say has nothing to remember.
+    get idle() {
+      return (policies as readonly { readonly idle?: boolean }[]).every((policy) => policy.idle !== false);
+    },
+  };
+  return joined((policies as readonly Policy<unknown>[]).flatMap(partsOf), idle) as Policy<AddedOf<P[number]>>;
 }
 
 /**

@@ -3,10 +3,13 @@ import { test } from 'vitest';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
 import { perKey } from '../../src/compositions/per-key.ts';
 import type { Keyed } from '../../src/core/keyed.ts';
-import { guard } from '../../src/core/pipeline.ts';
+import { guard, pipeline } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
+import { retry } from '../../src/policies/retry.ts';
+import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { reported } from '../core/support.ts';
 
 const fail = (): Promise<never> => Promise.reject(new Error('down'));
 
@@ -62,24 +65,147 @@ test('passes over what is not idle, and yet never keeps more than maxKeys [104]'
   assert.notEqual(breakers.for(2), counting);
 });
 
-test('looks at a few busy policies alone before it forgets the oldest', () => {
-  let looks = 0;
-  const busy = () =>
+/** Policies that are idle or not as they are told, and how often they were asked. */
+function toggled() {
+  const busy = new Set<number>();
+  const asked: number[] = [];
+  const make = (key: number) =>
     guard(
       {},
       {
+        key,
         get idle() {
-          looks++;
-          return false;
+          asked.push(key);
+          return !busy.has(key);
         },
       },
     );
-  const keyed = perKey((_: number) => busy(), { maxKeys: 1_000 });
-  const first = keyed.for(0);
-  for (let key = 1; key < 1_000; key++) keyed.for(key);
-  keyed.for(1_000);
-  assert.equal(looks, 8);
-  assert.notEqual(keyed.for(0), first);
+  return { busy, asked, make };
+}
+
+test('busy policies do not hide the idle ones behind them [104]', () => {
+  const { busy, make } = toggled();
+  const keyed = perKey(make, { maxKeys: 100 });
+  const made = Array.from({ length: 100 }, (_, key) => keyed.for(key));
+  for (let key = 0; key < 50; key++) busy.add(key);
+  for (let key = 100; key < 1_000; key++) keyed.for(key);
+  assert.equal(keyed.size, 100);
+  for (let key = 0; key < 50; key++) assert.equal(keyed.for(key), made[key]);
+});
+
+test('looks at eight policies for each new key at most, and at none twice, when all are busy', () => {
+  const { busy, asked, make } = toggled();
+  const keyed = perKey(make, { maxKeys: 100 });
+  for (let key = 0; key < 1_000; key++) busy.add(key);
+  for (let key = 0; key < 100; key++) keyed.for(key);
+  assert.equal(asked.length, 0);
+  const second = keyed.for(1);
+  keyed.for(100);
+  // What the first hundred keys have saved up: each of them once.
+  assert.deepEqual(asked.splice(0).sort(), Array.from({ length: 100 }, (_, key) => key).sort());
+  keyed.for(101);
+  assert.equal(asked.length, 8);
+  assert.equal(keyed.for(1), second);
+  assert.equal(keyed.size, 100);
+});
+
+test('forgets what nobody has asked for in maxIdle, if it is idle [104]', async () => {
+  const clock = new ManualClock();
+  const { busy, make } = toggled();
+  const keyed = perKey(make, { maxIdle: 1_000, clock });
+  const first = keyed.for(1);
+  const second = keyed.for(2);
+  const third = keyed.for(3);
+  busy.add(2);
+  await clock.advance(999);
+  assert.equal(keyed.for(3), third);
+  assert.equal(keyed.size, 3);
+  await clock.advance(1);
+  keyed.for(3);
+  assert.equal(keyed.size, 2);
+  assert.equal(keyed.for(2), second);
+  assert.notEqual(keyed.for(1), first);
+  // A policy that is busy goes once it is idle again.
+  busy.delete(2);
+  await clock.advance(1_000);
+  keyed.for(4);
+  keyed.for(4);
+  assert.equal(keyed.size, 1);
+  assert.equal(clock.pending, 0);
+});
+
+test('a clock that steps back, or sleeps for a year, keeps nothing for longer', async () => {
+  const clock = new ManualClock();
+  const keyed = perKey(toggled().make, { maxIdle: 1_000, clock });
+  keyed.for(1);
+  clock.jump(-86_400_000);
+  keyed.for(2);
+  await clock.advance(1_000);
+  keyed.for(3);
+  assert.equal(keyed.size, 1);
+  clock.jump(365 * 86_400_000);
+  keyed.for(4);
+  assert.equal(keyed.size, 1);
+});
+
+test('a pipeline is idle if all its policies are, however deep [104]', async () => {
+  const breaker = () => circuitBreaker({ trip: consecutiveFailures({ count: 1 }) });
+  const keyed = perKey(
+    (_: string) => pipeline(retry({ maxAttempts: 1 }), pipeline(breaker(), timeout({ duration: 1 }))),
+    {
+      maxKeys: 2,
+    },
+  );
+  const down = keyed.for('down');
+  await assert.rejects(down.execute(fail));
+  for (const key of ['a', 'b', 'c']) await keyed.for(key).execute(() => 1);
+  assert.equal(keyed.for('down'), down);
+  assert.equal((pipeline() as { idle?: boolean }).idle, true);
+});
+
+test('a policy whose idle throws is kept, and what it throws is reported', () => {
+  const broken = new Error('broken');
+  const keyed = perKey(
+    (key: number) =>
+      guard(
+        {},
+        {
+          get idle() {
+            if (key === 1) throw broken;
+            return true;
+          },
+        },
+      ),
+    { maxKeys: 2 },
+  );
+  const first = keyed.for(1);
+  keyed.for(2);
+  keyed.for(3);
+  assert.equal(keyed.for(1), first);
+  assert.deepEqual(reported.splice(0), [broken]);
+});
+
+test('a factory may ask for keys, also for its own', () => {
+  let depth = 0;
+  const keyed = perKey((key: string): Policy => {
+    if (depth++ < 2) keyed.for(key);
+    return guard({});
+  });
+  const policy = keyed.for('a');
+  assert.equal(keyed.for('a'), policy);
+  assert.equal(keyed.size, 1);
+});
+
+test('any string is a key: __proto__, none at all, a megabyte', () => {
+  const keyed = perKey((_: string) => guard({}), { maxKeys: 3 });
+  const keys = ['__proto__', '', 'x'.repeat(1_000_000)];
+  const made = keys.map((key) => keyed.for(key));
+  assert.equal(new Set(made).size, 3);
+  assert.deepEqual(
+    keys.map((key) => keyed.for(String(key))),
+    made,
+  );
+  assert.equal(keyed.for(`${'x'.repeat(999_999)}x`), made[2]);
 });
 
 test('a factory that throws, or gives no policy, leaves nothing behind', () => {
@@ -108,6 +234,10 @@ test('says which option is out of range or unknown [7]', () => {
     /^RangeError: perKey: maxKeys must be a positive integer or Infinity, got 0$/,
   );
   assert.throws(() => perKey(make, { maxKeys: Number.NaN }), RangeError);
+  assert.throws(
+    () => perKey(make, { maxIdle: -1 }),
+    /^RangeError: perKey: maxIdle must be a number of milliseconds, 0 or more, got -1$/,
+  );
   assert.throws(
     () => perKey(make, { maxKey: 1 } as object),
     /^TypeError: perKey: unknown option "maxKey"; did you mean "maxKeys"/,
