@@ -167,8 +167,9 @@ export class WaitingLine<Permit> {
     if (comesIn === undefined) return undefined;
     const now = clock.now();
     const after = comesIn(first.cost);
-    const due = first.timer?.batch === undefined ? first.arrived + maxWait : dueOf(first.timer.batch);
-    if (after === Infinity || now + after > due + tolerance) return first;
+    const { batch } = first.timer ?? {};
+    const latest = batch === undefined ? first.arrived + maxWait + tolerance : dueOf(batch) - tolerance;
+    if (after === Infinity || now + after > latest) return first;
     // Within a rank, who is first has the least time left. Below a microsecond time may not move on at all.
     let next = Math.max(after, tolerance);
     for (const rank of this.#ranks) {
@@ -230,7 +231,7 @@ export class WaitingLine<Permit> {
   }
 }
 
-/** Whether what comes then comes in time: within what is left, and before the caller's deadline. */
+/** Whether what comes after that comes in time: within what is left, and before the caller's deadline. */
 function suffices(left: Milliseconds, { deadline }: Context, now: Milliseconds, after: Milliseconds): boolean {
-  return after < Infinity && after <= left + tolerance && now + after <= deadline + tolerance;
+  return after < Infinity && after <= left + tolerance && now + after < deadline;
 }
