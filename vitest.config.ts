@@ -1,9 +1,48 @@
-import { defineConfig } from 'vitest/config';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
+const page = 'test/browser/**/*.test.ts';
 const property = 'test/**/*.property.test.ts';
 const simulation = 'test/simulation/**/*.test.ts';
 const many = { setupFiles: ['test/setup.ts'], testTimeout: 60_000 };
 const { CI, FC_RUNS, FC_SEED } = process.env;
+
+/** Debian's own: what test tools download for themselves is not to be had everywhere. */
+const chromium = (process.env.PATH ?? '')
+  .split(delimiter)
+  .map((folder) => join(folder, 'chromium'))
+  .find((file) => existsSync(file));
+if (chromium === undefined) console.warn('There is no chromium on the PATH: the tests of pages are left out.');
+const launchOptions = {
+  ...(chromium !== undefined && { executablePath: chromium }),
+  // Nothing but the tests goes out.
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ],
+};
+const browser: TestProjectInlineConfiguration = {
+  extends: true,
+  test: {
+    name: 'browser',
+    include: [page],
+    globalSetup: ['test/browser/upstream.ts'],
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({ launchOptions }),
+      instances: [{ browser: 'chromium' }],
+    },
+  },
+};
 
 export default defineConfig({
   cacheDir: 'node_modules/.cache/vite',
@@ -20,9 +59,11 @@ export default defineConfig({
       thresholds: { lines: 95, functions: 95, statements: 95, branches: 90 },
     },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [property, simulation] } },
+      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [property, simulation, page] } },
       { extends: true, test: { name: 'property', include: [property], ...many } },
       { extends: true, test: { name: 'simulation', include: [simulation], ...many } },
+      // Where all must be shown, a browser that is missing is a failure.
+      ...(chromium !== undefined || CI === 'true' ? [browser] : []),
     ],
   },
 });
