@@ -26,7 +26,10 @@ export {
   retryThrottle,
 } from './algorithms/budgets.ts';
 export type { CircuitSnapshot } from './algorithms/circuit-states.ts';
+export { type CodelOptions, codel } from './algorithms/codel.ts';
+export { follyCodel } from './algorithms/folly-codel.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
+export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
 export {
   anyOf,
   consecutiveFailures,
@@ -75,4 +78,6 @@ export {
 export { type FallbackEvent, type FallbackOptions, fallback } from './policies/fallback.ts';
 export { type RateLimit, type RateLimitEvent, type RateLimitOptions, rateLimit } from './policies/rate-limit.ts';
 export { type RetryEvent, type RetryOptions, retry } from './policies/retry.ts';
+export { type Shed, type ShedEvent, type ShedOptions, shed } from './policies/shed.ts';
+export { type Throttle, type ThrottleEvent, type ThrottleOptions, throttle } from './policies/throttle.ts';
 export { type TimeoutEvent, type TimeoutOptions, timeout } from './policies/timeout.ts';

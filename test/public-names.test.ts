@@ -33,6 +33,7 @@ test('holdfast exports these names', () => {
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
       rateLimit
+      shed codel follyCodel throttle
       perKey lint
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
@@ -54,6 +55,7 @@ test('holdfast exports these types', () => {
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
       Bulkhead BulkheadOptions BulkheadEvent
+      Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent Meter MeterLimits Reservation KeyedMeter
       PerKey PerKeyOptions LintNote LintOptions
     `),
