@@ -76,6 +76,7 @@ export {
   type Isolation,
 } from './policies/circuit-breaker.ts';
 export { type FallbackEvent, type FallbackOptions, fallback } from './policies/fallback.ts';
+export { type Hedge, type HedgeEvent, type HedgeOptions, hedge, type LiveDelay } from './policies/hedge.ts';
 export { type RateLimit, type RateLimitEvent, type RateLimitOptions, rateLimit } from './policies/rate-limit.ts';
 export { type RetryEvent, type RetryOptions, retry } from './policies/retry.ts';
 export { type Shed, type ShedEvent, type ShedOptions, shed } from './policies/shed.ts';

@@ -29,7 +29,7 @@ test('holdfast exports these names', () => {
     words(`
       pipeline wrap guard recovery held systemClock onListenerError
       retry constant linear exponential fibonacci decorrelated fullJitter equalJitter noJitter jitter
-      retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback
+      retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback hedge
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
       rateLimit
@@ -51,6 +51,7 @@ test('holdfast exports these types', () => {
       Backoff ConstantOptions LinearOptions ExponentialOptions FibonacciOptions DecorrelatedOptions Jitter
       Budget RetryBudgetOptions ConcurrentRetryBudgetOptions RetryThrottleOptions
       FallbackOptions FallbackEvent
+      Hedge HedgeOptions HedgeEvent LiveDelay
       TimeoutOptions TimeoutEvent
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
