@@ -1,3 +1,4 @@
+export { allOf } from './algorithms/all-of.ts';
 export {
   type Backoff,
   type ConstantOptions,
@@ -16,6 +17,7 @@ export {
   linear,
   noJitter,
 } from './algorithms/backoff.ts';
+export type { BucketOptions } from './algorithms/bucket.ts';
 export {
   type Budget,
   type ConcurrentRetryBudgetOptions,
@@ -28,8 +30,11 @@ export {
 export type { CircuitSnapshot } from './algorithms/circuit-states.ts';
 export { type CodelOptions, codel } from './algorithms/codel.ts';
 export { follyCodel } from './algorithms/folly-codel.ts';
+export { gcra } from './algorithms/gcra.ts';
+export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
 export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
+export { tokenBucket } from './algorithms/token-bucket.ts';
 export {
   anyOf,
   consecutiveFailures,

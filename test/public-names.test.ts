@@ -32,6 +32,7 @@ test('holdfast exports these names', () => {
       retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback hedge
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
+      tokenBucket gcra keyedGcra allOf
       rateLimit
       shed codel follyCodel throttle
       perKey lint
@@ -56,6 +57,7 @@ test('holdfast exports these types', () => {
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
       Bulkhead BulkheadOptions BulkheadEvent
+      BucketOptions KeyedGcraOptions
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent Meter MeterLimits Reservation KeyedMeter
       PerKey PerKeyOptions LintNote LintOptions
