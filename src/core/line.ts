@@ -5,7 +5,7 @@ import type { RejectedError } from './errors.ts';
 import type { Context, Milliseconds } from './policy.ts';
 import { capture, captured } from './promise.ts';
 import { follow } from './scope.ts';
-import { dueOf, type Expiring, expiry, tolerance, unqueue } from './timers.ts';
+import { type Expiring, expiry, unqueue } from './timers.ts';
 
 export interface WaitingLineOptions<Permit> {
   clock: Clock;
@@ -15,17 +15,12 @@ export interface WaitingLineOptions<Permit> {
   ageing: Milliseconds;
   /** Takes what is waited for, if there is enough of it: asked for whoever is first, until it gives nothing. */
   take(cost: number): Permit | undefined;
-  /** Makes what a waiter gets whose time is up, or cannot suffice; `after` is what `WaitingLine.after` says then. */
-  expired(after: Milliseconds | undefined): RejectedError;
-  /**
-   * Where what is waited for comes with time: how long until `take` would give that much, `Infinity` for never. The line
-   * then asks again when it is time, on one timer for all, and keeps nobody for whom that is too late.
-   */
-  comesIn?(cost: number): Milliseconds;
+  /** Makes what a waiter gets whose time is up, or who had none. */
+  expired(waiter?: Waiter<Permit>): RejectedError;
 }
 
 /** Those of one priority who wait, in the order they came. */
-interface Rank<Permit> {
+export interface Rank<Permit> {
   readonly line: WaitingLine<Permit>;
   /** How much earlier than they did their priority lets them have come. */
   readonly lead: Milliseconds;
@@ -36,7 +31,7 @@ interface Rank<Permit> {
 }
 
 /** A caller in line, who hears when his call is stopped. Thousands may wait, so it is kept small: bytes are time. */
-class Waiter<Permit> implements Follower {
+export class Waiter<Permit> implements Follower {
   previous: Follower | undefined = undefined;
   next: Follower | undefined = undefined;
   readonly rank: Rank<Permit>;
@@ -71,142 +66,88 @@ class Waiter<Permit> implements Follower {
  * time in proportion to the priorities in line, not to the callers.
  */
 export class WaitingLine<Permit> {
-  readonly #options: WaitingLineOptions<Permit>;
+  protected readonly options: WaitingLineOptions<Permit>;
   /** One for each priority in line, none of them empty. */
-  readonly #ranks: Rank<Permit>[] = [];
+  protected readonly ranks: Rank<Permit>[] = [];
   length = 0;
-  /** When the line looks again whether there is enough for who is first, or somebody's time is up. */
-  #timer: { cancel(): void } | undefined = undefined;
-  #due: Milliseconds = 0;
 
   constructor(options: WaitingLineOptions<Permit>) {
-    this.#options = options;
+    this.options = options;
   }
 
   /**
    * Waits in line. The promise gives what `take` gave, or what `expired` or `close` made; it rejects with the reason
-   * when the call is stopped. Who has no time to wait at all, or is known to have too little, does not.
+   * when the call is stopped. Who has no time to wait at all does not.
    */
   join(context: Context): Promise<Permit | RejectedError> | RejectedError {
-    const { clock, maxWait, comesIn, expired } = this.#options;
-    const { cost } = context;
-    const lead = this.#lead(context);
+    const { clock, maxWait, expired } = this.options;
     const left = timeLeft(context, clock, maxWait);
-    const after = this.#after(cost, lead);
-    if (left === 0 || (after !== undefined && !suffices(left, context, clock.now(), after))) return expired(after);
-    const rank = this.#rank(lead);
-    // Where it also says whose time is up it must be exact, as nobody is sent away early.
-    const arrived = comesIn === undefined ? clock.coarse() : clock.now();
+    if (left === 0) return expired();
+    const arrived = this.arrival();
+    const rank = this.#rank(this.lead(context));
     const promise = new Promise<unknown>(capture) as Promise<Permit | RejectedError>;
-    const waiter = new Waiter<Permit>(rank, cost, arrived, captured.resolve);
+    const waiter = new Waiter<Permit>(rank, context.cost, arrived, captured.resolve);
     if (rank.last === undefined) rank.first = waiter;
     else rank.last.behind = waiter;
     rank.last = waiter;
-    rank.cost += cost;
+    rank.cost += waiter.cost;
     this.length++;
     follow(context, waiter);
-    if (left < (comesIn === undefined ? Infinity : maxWait)) {
+    if (left < Infinity) {
       waiter.timer = { previous: undefined, next: undefined, batch: undefined, expire: undefined };
-      expiry(clock, left)(waiter.timer, () => this.leave(waiter, () => expired(this.#afterAll(waiter))));
+      expiry(clock, left)(waiter.timer, () => this.leave(waiter, () => expired(waiter)));
     }
-    // Only a higher priority may go before those who wait already; and who comes first has the timer set.
-    if (this.#ranks.length > 1 || (comesIn !== undefined && this.length === 1)) this.admit();
+    // Only a higher priority may go before those who wait already.
+    if (this.ranks.length > 1) this.admit();
     return promise;
   }
 
   /** Hands out what there is, to be called whenever there is more. */
   admit(): void {
-    for (let first = this.#first(); first !== undefined; first = this.#first()) {
-      const permit = this.#options.take(first.cost);
-      const gone = permit === undefined ? this.#hopeless(first) : first;
-      if (gone === undefined) return;
-      this.#remove(gone);
-      gone.settle(permit ?? this.#options.expired(this.#afterAll(gone)));
+    for (let first = this.first(); first !== undefined; first = this.first()) {
+      const permit = this.options.take(first.cost);
+      if (permit === undefined) return;
+      this.remove(first);
+      first.settle(permit);
     }
-  }
-
-  /**
-   * Where what is waited for comes with time: how long until there is enough for who comes now, and for those who go
-   * before him. What they ask for together may be more than there ever is at once; then as if he were alone.
-   */
-  after(context: Context): Milliseconds | undefined {
-    return this.#after(context.cost, this.#lead(context));
   }
 
   /** Sends everybody away. */
   close(error: () => RejectedError): void {
-    for (let first = this.#first(); first !== undefined; first = this.#first()) {
-      this.#remove(first);
+    for (let first = this.first(); first !== undefined; first = this.first()) {
+      this.remove(first);
       first.settle(error());
     }
   }
 
   /** Sends one waiter away; those behind move up, if there is enough for them. */
   leave(waiter: Waiter<Permit>, error: () => RejectedError | Promise<never>): void {
-    this.#remove(waiter);
+    this.remove(waiter);
     waiter.settle(error());
     this.admit();
   }
 
-  #after(cost: number, lead: Milliseconds): Milliseconds | undefined {
-    const { comesIn } = this.#options;
-    if (comesIn === undefined) return undefined;
-    let all = cost;
-    for (const rank of this.#ranks) if (rank.lead >= lead) all += rank.cost;
-    const after = comesIn(all);
-    return after < Infinity ? after : comesIn(cost);
+  /** When somebody comes, to tell whose turn it is. */
+  protected arrival(): Milliseconds {
+    return this.options.clock.coarse();
   }
 
-  #afterAll({ cost, rank }: Waiter<Permit>): Milliseconds | undefined {
-    return this.#after(cost, rank.lead);
-  }
-
-  /** There is not enough for who is first: who is to be sent away now? If nobody is, the line looks again in time. */
-  #hopeless(first: Waiter<Permit>): Waiter<Permit> | undefined {
-    const { clock, maxWait, comesIn } = this.#options;
-    if (comesIn === undefined) return undefined;
-    const now = clock.now();
-    const after = comesIn(first.cost);
-    const { batch } = first.timer ?? {};
-    const latest = batch === undefined ? first.arrived + maxWait + tolerance : dueOf(batch) - tolerance;
-    if (after === Infinity || now + after > latest) return first;
-    // Within a rank, who is first has the least time left. Below a microsecond time may not move on at all.
-    let next = Math.max(after, tolerance);
-    for (const rank of this.#ranks) {
-      const other = rank.first as Waiter<Permit>;
-      const left = other.arrived + maxWait - now;
-      if (other === first || left > next) continue;
-      if (left <= tolerance) return other;
-      next = left;
-    }
-    if (this.#timer !== undefined) {
-      if (Math.abs(now + next - this.#due) < tolerance) return undefined;
-      this.#timer.cancel();
-    }
-    this.#due = now + next;
-    this.#timer = clock.schedule(next, () => {
-      this.#timer = undefined;
-      this.admit();
-    });
-    return undefined;
-  }
-
-  #lead({ priority }: Context): Milliseconds {
+  protected lead({ priority }: Context): Milliseconds {
     // Without ageing a step of priority weighs more than any wait.
-    return priority * Math.min(this.#options.ageing, 1e12) || 0;
+    return priority * Math.min(this.options.ageing, 1e12) || 0;
   }
 
   #rank(lead: Milliseconds): Rank<Permit> {
-    for (const rank of this.#ranks) if (rank.lead === lead) return rank;
+    for (const rank of this.ranks) if (rank.lead === lead) return rank;
     const rank: Rank<Permit> = { line: this, lead, cost: 0, first: undefined, last: undefined };
-    this.#ranks.push(rank);
+    this.ranks.push(rank);
     return rank;
   }
 
-  #first(): Waiter<Permit> | undefined {
+  protected first(): Waiter<Permit> | undefined {
     let best: Waiter<Permit> | undefined;
     let earliest = Infinity;
-    for (const { first, lead } of this.#ranks) {
+    for (const { first, lead } of this.ranks) {
       const came = (first as Waiter<Permit>).arrived - lead;
       if (best !== undefined && !(came < earliest)) continue;
       best = first;
@@ -215,23 +156,16 @@ export class WaitingLine<Permit> {
     return best;
   }
 
-  #remove(waiter: Waiter<Permit>): void {
+  protected remove(waiter: Waiter<Permit>): void {
     const { rank, cost, ahead, behind } = waiter;
     if (ahead === undefined) rank.first = behind;
     else ahead.behind = behind;
     if (behind === undefined) rank.last = ahead;
     else behind.ahead = ahead;
-    if (rank.first === undefined) this.#ranks.splice(this.#ranks.indexOf(rank), 1);
+    if (rank.first === undefined) this.ranks.splice(this.ranks.indexOf(rank), 1);
     rank.cost -= cost;
+    this.length--;
     unfollow(waiter);
     if (waiter.timer !== undefined) unqueue(waiter.timer);
-    if (--this.length > 0) return;
-    this.#timer?.cancel();
-    this.#timer = undefined;
   }
-}
-
-/** Whether what comes after that comes in time: within what is left, and before the caller's deadline. */
-function suffices(left: Milliseconds, { deadline }: Context, now: Milliseconds, after: Milliseconds): boolean {
-  return after < Infinity && after <= left + tolerance && now + after < deadline;
 }

@@ -2,10 +2,10 @@ import type { Meter, MeterLimits } from '../algorithms/meter.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { RateLimitedError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import { WaitingLine } from '../core/line.ts';
 import { checked, duration, integer, objectWith, typed } from '../core/options.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
+import { TimedLine } from '../core/timed-line.ts';
 
 export interface RateLimitOptions {
   /** What says how many calls may begin in what time, such as `tokenBucket`. Its owner alone should charge it. */
@@ -96,7 +96,7 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
     onEvent: typed('function'),
   });
   isMeter('rateLimit: meter', meter);
-  const line = new WaitingLine<true>({
+  const line = new TimedLine<true>({
     clock,
     maxWait: maxWait ?? Infinity,
     ageing,
@@ -113,7 +113,7 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
         const { cost } = context;
         const { length } = line;
         const now = clock.now();
-        if ((length === 0 || cost === 0) && meter.tryAcquire(now, cost)) return true;
+        if (cost === 0 || (length === 0 && meter.tryAcquire(now, cost))) return true;
         if (meter.retryAfter(now, cost) === Infinity)
           throw new RangeError(`${name}: cost must be one that the meter can meet, got ${cost}`);
         if (length >= maxQueued) return rejected('full', line.after(context));
@@ -139,7 +139,7 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
     },
   );
 
-  function rejected(reason: Reason, after: Milliseconds | undefined): RateLimitedError {
+  function rejected(reason: Reason, after: Milliseconds): RateLimitedError {
     const retryAfter = after === Infinity ? undefined : after;
     if (onEvent) emit(onEvent, { type: 'rejected', name, reason, retryAfter, queued: line.length });
     return new RateLimitedError({ name, message: `no permit: ${reason}`, retryAfter });
