@@ -29,11 +29,15 @@ export {
 } from './algorithms/budgets.ts';
 export type { CircuitSnapshot } from './algorithms/circuit-states.ts';
 export { type CodelOptions, codel } from './algorithms/codel.ts';
+export { fixedWindow } from './algorithms/fixed-window.ts';
 export { follyCodel } from './algorithms/folly-codel.ts';
 export { gcra } from './algorithms/gcra.ts';
 export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
+export { type LeakyBucketOptions, leakyBucket } from './algorithms/leaky-bucket.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
 export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
+export { slidingLog } from './algorithms/sliding-log.ts';
+export { slidingWindow } from './algorithms/sliding-window.ts';
 export { tokenBucket } from './algorithms/token-bucket.ts';
 export {
   anyOf,
@@ -45,6 +49,8 @@ export {
   type TripMemory,
   type TripRule,
 } from './algorithms/trip-rules.ts';
+export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
+export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
 export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';

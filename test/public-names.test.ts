@@ -32,7 +32,7 @@ test('holdfast exports these names', () => {
       retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback hedge
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
-      tokenBucket gcra keyedGcra allOf
+      tokenBucket gcra keyedGcra allOf fixedWindow slidingLog slidingWindow leakyBucket warmUp
       rateLimit
       shed codel follyCodel throttle
       perKey lint
@@ -57,7 +57,7 @@ test('holdfast exports these types', () => {
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
       Bulkhead BulkheadOptions BulkheadEvent
-      BucketOptions KeyedGcraOptions
+      BucketOptions KeyedGcraOptions WindowMeterOptions LeakyBucketOptions WarmUpOptions
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent Meter MeterLimits Reservation KeyedMeter
       PerKey PerKeyOptions LintNote LintOptions

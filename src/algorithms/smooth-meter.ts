@@ -1,0 +1,90 @@
+import type { Milliseconds } from '../core/policy.ts';
+import { Ledger } from './ledger.ts';
+import { checkCost, type Meter, type MeterLimits, type Reservation } from './meter.ts';
+
+/**
+ * Spaces calls out: one begins when what the one before it costs has been paid for in time, and pays after it has begun.
+ * What idleness has saved up is spent first, and may take another time than what is fresh (Guava's SmoothRateLimiter).
+ *
+ * ```text
+ *   call of 1     call of 3                       call of 1
+ *   ├─────────────┼───────────────────────────────┼─────────────┤ due
+ * ```
+ */
+export abstract class SmoothMeter implements Meter {
+  /** The highest cost there may be. */
+  protected capacity = 0;
+  protected stored = 0;
+  readonly #ledger = new Ledger();
+  /** When the next one may begin. */
+  #due: Milliseconds = -Infinity;
+  /** By how much what is not yet paid for has been stretched. */
+  #stretched = 1;
+
+  abstract update(now: Milliseconds, limits: MeterLimits): void;
+  /** Stores what this much idleness earns. */
+  protected abstract rest(idle: Milliseconds): void;
+  /** Takes from what is stored, and says how long the next one has to wait for all of the cost. */
+  protected abstract spend(cost: number): Milliseconds;
+  /** Keeps within bounds what is stored. */
+  protected abstract store(amount: number): void;
+  /** What a span of time is worth, once there is nothing stored. */
+  protected abstract worth(span: Milliseconds): number;
+
+  tryAcquire(now: Milliseconds, cost: number = 1): boolean {
+    checkCost(cost);
+    const time = this.catchUp(now);
+    if (cost > this.capacity || this.#freeAt(cost) > time) return false;
+    this.#due += this.spend(cost);
+    return true;
+  }
+
+  retryAfter(now: Milliseconds, cost: number = 1): Milliseconds {
+    checkCost(cost);
+    this.catchUp(now);
+    return cost > this.capacity ? Infinity : this.#ledger.wait(now, this.#freeAt(cost));
+  }
+
+  reserve(now: Milliseconds, cost: number = 1, maxWait: Milliseconds = Infinity): Reservation | undefined {
+    checkCost(cost);
+    const time = Math.max(this.catchUp(now), this.#freeAt(cost));
+    if (cost > this.capacity || !(this.#ledger.wait(now, time) <= maxWait)) return undefined;
+    const before = this.stored;
+    const span = this.spend(cost);
+    const spent = before - this.stored;
+    this.#due += span;
+    const stretched = this.#stretched;
+    return this.#ledger.reserve(now, time, cost, (given) => {
+      const share = given / cost;
+      this.#due -= share * span * (this.#stretched / stretched);
+      this.store(this.stored + share * spent);
+    });
+  }
+
+  available(now: Milliseconds): number {
+    const time = this.catchUp(now);
+    if (this.#due <= time) return this.capacity;
+    return this.#ledger.latest > time ? -this.worth(this.#due - time) : 0;
+  }
+
+  protected catchUp(now: Milliseconds): Milliseconds {
+    const time = this.#ledger.advance(now);
+    if (time > this.#due) {
+      if (this.#due > -Infinity) this.rest(time - this.#due);
+      this.#due = time;
+    }
+    return time;
+  }
+
+  /** Has what is not yet paid for take so many times as long. */
+  protected stretch(times: number): void {
+    const { time } = this.#ledger;
+    this.#due = time + (this.#due - time) * times;
+    this.#stretched *= times;
+  }
+
+  /** A cost of 0 waits for nobody but those who were promised something. */
+  #freeAt(cost: number): Milliseconds {
+    return cost > 0 ? this.#due : this.#ledger.latest;
+  }
+}
