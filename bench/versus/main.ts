@@ -2,7 +2,8 @@ import { parseArgs } from 'node:util';
 import { type Case, measure } from '../runner.ts';
 import { printTable, rounded } from '../table.ts';
 import { task } from '../tasks.ts';
-import { shared } from './cases.ts';
+import { shared as policies } from './cases.ts';
+import { limits } from './limits.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -12,6 +13,7 @@ const { values: options } = parseArgs({
   },
 });
 
+const shared = [...policies, ...limits];
 const cases: Case[] = [{ name: 'bare await', call: task }];
 for (const { name, holdfast, peers, ...rest } of shared) {
   for (const [who, call] of Object.entries({ holdfast, ...peers }))
