@@ -75,7 +75,7 @@ export type { Classify, Outcome, Verdict } from './core/outcome.ts';
 export { guard, pipeline, recovery } from './core/pipeline.ts';
 export type { AddedOf, CallOptions, Context, Milliseconds, Policy, Task } from './core/policy.ts';
 export type { Random } from './core/random.ts';
-export type { Router } from './core/router.ts';
+export type { Router, Target } from './core/router.ts';
 export { wrap } from './core/wrap.ts';
 export { type Bulkhead, type BulkheadEvent, type BulkheadOptions, bulkhead } from './policies/bulkhead.ts';
 export {

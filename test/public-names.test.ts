@@ -46,7 +46,7 @@ test('holdfast exports these types', () => {
   assert.deepEqual(
     types('index.ts'),
     words(`
-      AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Clock Random Listener ErrorDetails
+      AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Target Clock Random Listener ErrorDetails
       Outcome Verdict Classify Guard Recovery Answer Call
       RetryOptions RetryEvent Attempt DelayReason StopReason
       Backoff ConstantOptions LinearOptions ExponentialOptions FibonacciOptions DecorrelatedOptions Jitter
@@ -71,6 +71,12 @@ test('holdfast/fetch exports these names and types', () => {
 });
 
 test('holdfast/testing exports these names and types', () => {
-  assert.deepEqual(Object.keys(testing).sort(), words('ManualClock seededRandom policyLaws'));
-  assert.deepEqual(types('testing/testing.ts'), words('FastCheck ManualClockOptions PolicyLaw PolicyLawsOptions'));
+  assert.deepEqual(Object.keys(testing).sort(), words('ManualClock seededRandom policyLaws simulate'));
+  assert.deepEqual(
+    types('testing/testing.ts'),
+    words(`
+      FastCheck ManualClockOptions PolicyLaw PolicyLawsOptions
+      SimulationOptions SimulationServer SimulationClient SimulationEvent SimulationResult SimulationSecond
+    `),
+  );
 });

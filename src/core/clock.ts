@@ -24,6 +24,17 @@ export function nextTurn(run: () => void): void {
   else setTimeout(run, 0);
 }
 
+declare const process: { nextTick?(run: () => void): void } | undefined;
+
+/**
+ * Called in a microtask, runs `run` once there is no other left. In Node that takes no turn of the event loop, and so a
+ * tenth of its time; elsewhere it is a turn.
+ */
+export function afterMicrotasks(run: () => void): void {
+  if (typeof process === 'object' && process.nextTick !== undefined) process.nextTick(run);
+  else nextTurn(run);
+}
+
 let turn: Milliseconds | undefined;
 /** With whose timers the turn ends: fake ones of a test may be gone before they have run. */
 let host: typeof setTimeout | undefined;

@@ -112,15 +112,22 @@ export class ManualClock implements Clock {
     this.#wallStart += by;
   }
 
+  /** What has to be waited for before the next timer. */
+  protected settle(): Promise<void> | undefined {
+    // A turn of the real event loop: microtasks run until none is left. In browsers a timer of 0, in Node an immediate.
+    return new Promise(nextTurn);
+  }
+
   async #advance(end: Milliseconds): Promise<void> {
-    await turn();
+    await this.settle();
     for (let timer = this.#due(end); timer !== undefined; timer = this.#due(end)) {
       this.#elapsed = timer.due;
       this.#pending--;
       const { run } = timer;
       timer.run = undefined;
       run?.();
-      await turn();
+      const settled = this.settle();
+      if (settled !== undefined) await settled;
     }
     this.#elapsed = end;
   }
@@ -165,9 +172,4 @@ export class ManualClock implements Clock {
 
 function compare(a: Timer, b: Timer): number {
   return a.due - b.due || a.order - b.order;
-}
-
-/** A turn of the real event loop: microtasks run until none is left. In browsers a timer of 0, in Node an immediate. */
-function turn(): Promise<void> {
-  return new Promise(nextTurn);
 }
