@@ -86,6 +86,7 @@ export {
   circuitBreaker,
   type Isolation,
 } from './policies/circuit-breaker.ts';
+export { type Coalesce, type CoalesceEvent, type CoalesceOptions, coalesce } from './policies/coalesce.ts';
 export { type FallbackEvent, type FallbackOptions, fallback } from './policies/fallback.ts';
 export { type Hedge, type HedgeEvent, type HedgeOptions, hedge, type LiveDelay } from './policies/hedge.ts';
 export { type RateLimit, type RateLimitEvent, type RateLimitOptions, rateLimit } from './policies/rate-limit.ts';

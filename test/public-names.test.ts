@@ -35,6 +35,7 @@ test('holdfast exports these names', () => {
       tokenBucket gcra keyedGcra allOf fixedWindow slidingLog slidingWindow leakyBucket warmUp
       rateLimit
       shed codel follyCodel throttle
+      coalesce
       perKey lint
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
@@ -60,6 +61,7 @@ test('holdfast exports these types', () => {
       BucketOptions KeyedGcraOptions WindowMeterOptions LeakyBucketOptions WarmUpOptions
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent Meter MeterLimits Reservation KeyedMeter
+      Coalesce CoalesceOptions CoalesceEvent
       PerKey PerKeyOptions LintNote LintOptions
     `),
   );
