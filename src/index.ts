@@ -35,6 +35,12 @@ export { gcra } from './algorithms/gcra.ts';
 export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
 export { type LeakyBucketOptions, leakyBucket } from './algorithms/leaky-bucket.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
+export {
+  type QuotaPolicy,
+  type RateLimitFields,
+  rateLimitHeaders,
+  type ServiceLimit,
+} from './algorithms/rate-limit-headers.ts';
 export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
 export { slidingLog } from './algorithms/sliding-log.ts';
 export { slidingWindow } from './algorithms/sliding-window.ts';
@@ -54,6 +60,12 @@ export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
 export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';
+export {
+  type ShuffleShard,
+  type ShuffleShardEvent,
+  type ShuffleShardOptions,
+  shuffleShard,
+} from './compositions/shuffle-shard.ts';
 export { type Attempt, attemptsOf, type DelayReason, type StopReason } from './core/attempts.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export {

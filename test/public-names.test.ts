@@ -33,10 +33,10 @@ test('holdfast exports these names', () => {
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
       tokenBucket gcra keyedGcra allOf fixedWindow slidingLog slidingWindow leakyBucket warmUp
-      rateLimit
+      rateLimit rateLimitHeaders
       shed codel follyCodel throttle
       coalesce
-      perKey lint
+      perKey shuffleShard lint
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
     `),
@@ -60,9 +60,9 @@ test('holdfast exports these types', () => {
       Bulkhead BulkheadOptions BulkheadEvent
       BucketOptions KeyedGcraOptions WindowMeterOptions LeakyBucketOptions WarmUpOptions
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
-      RateLimit RateLimitOptions RateLimitEvent Meter MeterLimits Reservation KeyedMeter
+      RateLimit RateLimitOptions RateLimitEvent RateLimitFields QuotaPolicy ServiceLimit Meter MeterLimits Reservation KeyedMeter
       Coalesce CoalesceOptions CoalesceEvent
-      PerKey PerKeyOptions LintNote LintOptions
+      PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
     `),
   );
 });
