@@ -1,0 +1,50 @@
+import { checked, number, positive } from '../core/options.ts';
+import type { Milliseconds } from '../core/policy.ts';
+import { bounds, type Limit, type LimitOptions, limitChecks, SteppedLimit } from './limit.ts';
+
+export interface AimdOptions extends LimitOptions {
+  /** The most it becomes, `min` or more. Default 200. Nothing else holds it where nothing is dropped. */
+  max?: number | undefined;
+  /** What a drop multiplies the limit by, 0 to 1. Default 0.9. */
+  backoff?: number | undefined;
+  /** A call that took longer counts as dropped: above 0. Default 5_000. */
+  timeout?: Milliseconds | undefined;
+}
+
+/**
+ * A limit that one more call at once is added to while nothing is dropped, and that a drop multiplies by `backoff`:
+ * additive increase, multiplicative decrease. It finds the load at which calls are dropped, so it needs drops, such as
+ * a timeout of its own, and keeps latency just below them. It grows only while at least half of it is in use.
+ *
+ * Dah-Ming Chiu and Raj Jain, *Analysis of the Increase and Decrease Algorithms for Congestion Avoidance in Computer
+ * Networks*, 1989; numbers as in AIMDLimit of Netflix's concurrency-limits, 2018. There each call is a step; here each
+ * round of calls is, as in TCP. With `rounds: false`, `headroom: Infinity` and `min: 20` it is Netflix's.
+ *
+ * @throws {TypeError | RangeError} for an option that is unknown or out of range
+ */
+export function aimd(options: AimdOptions = {}): Limit {
+  const {
+    max = 200,
+    rounds = true,
+    headroom = 5,
+    backoff = 0.9,
+    timeout = 5_000,
+  } = checked('aimd', options, { ...limitChecks, backoff: number(0, 1), timeout: positive(Infinity) });
+  const stepped = new SteppedLimit({
+    ...bounds('aimd', { ...options, max }),
+    rounds,
+    headroom,
+    remeasure: Infinity,
+    random: () => 0,
+    step(limit, { dropped, inFlight }) {
+      if (dropped) return Math.floor(limit * backoff);
+      return inFlight * 2 >= limit ? limit + 1 : limit;
+    },
+  });
+  return {
+    get limit() {
+      return stepped.limit;
+    },
+    sample: (rtt, inFlight, dropped) => stepped.sample(rtt, inFlight, dropped || rtt > timeout),
+  };
+}
