@@ -2,9 +2,14 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { allOf } from '../../src/algorithms/all-of.ts';
+import { fixedWindow } from '../../src/algorithms/fixed-window.ts';
 import { gcra } from '../../src/algorithms/gcra.ts';
+import { leakyBucket } from '../../src/algorithms/leaky-bucket.ts';
 import type { Meter } from '../../src/algorithms/meter.ts';
+import { slidingLog } from '../../src/algorithms/sliding-log.ts';
+import { slidingWindow } from '../../src/algorithms/sliding-window.ts';
 import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
+import { warmUp } from '../../src/algorithms/warm-up.ts';
 import { excess, type Limits, play, type Step } from './histories.ts';
 
 interface Row {
@@ -24,6 +29,31 @@ const bucket = {
   longest: ({ limit, interval }: Limits, cost: number) => (cost * interval) / limit,
 };
 
+/** Costs are parts of the burst, so that is what a window admits. */
+const perWindow = ({ burst, interval }: Limits) => ({ limit: burst, interval });
+
+/** Windows begun in a stretch of time, after its first moment; where it ends at the very beginning of one, that counts. */
+const windowsIn = ({ interval }: Limits, stretch: number) => Math.floor((stretch * (1 + 1e-9) + 1e-6) / interval);
+
+const aligned = {
+  capacity: ({ burst }: Limits) => burst,
+  bound: (limits: Limits, stretch: number) => limits.burst * (stretch > 0 ? 2 + windowsIn(limits, stretch) : 1),
+};
+
+const spaced = {
+  bound: (limits: Limits, stretch: number) => (limits.limit * stretch) / limits.interval + spaced.capacity(limits),
+  capacity: ({ limit }: Limits) => Math.max(1, limit),
+  longest: (limits: Limits) => (spaced.capacity(limits) * limits.interval) / limits.limit,
+};
+
+/** Its burst is one more than that of the limits, which may be below 1. */
+const withSlack = {
+  bound: ({ limit, interval, burst }: Limits, stretch: number) =>
+    burst + (limit * stretch) / interval + Math.max(limit, 1 + burst),
+  capacity: ({ limit, burst }: Limits) => Math.max(limit, 1 + burst),
+  longest: ({ limit, interval, burst }: Limits) => (Math.max(limit, 1 + burst) * interval) / limit,
+};
+
 const rows: readonly Row[] = [
   { name: 'tokenBucket', make: tokenBucket, ...bucket },
   { name: 'gcra', make: gcra, ...bucket },
@@ -38,6 +68,37 @@ const rows: readonly Row[] = [
         bucket.bound({ ...limits, limit: limits.limit * 2, burst: limits.burst / 2 }, stretch),
       ),
     capacity: ({ burst }) => burst / 2,
+  },
+  {
+    ...aligned,
+    name: 'fixedWindow',
+    make: (limits) => fixedWindow(perWindow(limits)),
+    longest: ({ interval }) => interval,
+  },
+  {
+    ...aligned,
+    name: 'slidingWindow',
+    make: (limits) => slidingWindow(perWindow(limits)),
+    longest: ({ interval }) => 2 * interval,
+  },
+  {
+    name: 'slidingLog',
+    make: (limits) => slidingLog(perWindow(limits)),
+    bound: (limits, stretch) => limits.burst * (1 + windowsIn(limits, stretch)),
+    capacity: ({ burst }) => burst,
+    longest: ({ interval }) => interval,
+  },
+  { ...spaced, name: 'leakyBucket', make: ({ limit, interval }) => leakyBucket({ limit, interval }) },
+  {
+    ...withSlack,
+    name: 'leakyBucket with slack',
+    make: (limits) => leakyBucket({ ...limits, burst: 1 + limits.burst }),
+  },
+  {
+    ...spaced,
+    name: 'warmUp',
+    make: ({ limit, interval, burst }) => warmUp({ limit, interval, duration: burst * interval }),
+    longest: (limits) => 3 * spaced.longest(limits),
   },
 ];
 
