@@ -66,6 +66,14 @@ export {
   type ShuffleShardOptions,
   shuffleShard,
 } from './compositions/shuffle-shard.ts';
+export {
+  type StandardEvent,
+  type StandardHedgingOptions,
+  type StandardOptions,
+  type StandardPipelineOptions,
+  standardHedging,
+  standardPipeline,
+} from './compositions/standard.ts';
 export { type Attempt, attemptsOf, type DelayReason, type StopReason } from './core/attempts.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export {

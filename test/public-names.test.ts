@@ -36,7 +36,7 @@ test('holdfast exports these names', () => {
       rateLimit rateLimitHeaders
       shed codel follyCodel throttle
       coalesce
-      perKey shuffleShard lint
+      perKey shuffleShard lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
     `),
@@ -63,6 +63,7 @@ test('holdfast exports these types', () => {
       RateLimit RateLimitOptions RateLimitEvent RateLimitFields QuotaPolicy ServiceLimit Meter MeterLimits Reservation KeyedMeter
       Coalesce CoalesceOptions CoalesceEvent
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
+      StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent
     `),
   );
 });

@@ -8,7 +8,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { held } from '../core/held.ts';
 import { HttpError } from '../core/http-error.ts';
-import { checked, duration, object, objectWith, oneOf, typed } from '../core/options.ts';
+import { checked, duration, filled, object, objectWith, oneOf, typed } from '../core/options.ts';
 import { isAbort } from '../core/outcome.ts';
 import { pipeline } from '../core/pipeline.ts';
 import type { CallOptions, Context, Milliseconds, Policy, Task } from '../core/policy.ts';
@@ -259,10 +259,4 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
     if (breakers === undefined) return outside.execute(once, call);
     return outside.execute((context) => breakers.for(origin).execute(once, context), call);
   };
-}
-
-/** The options of a part, with defaults where they are missing or `undefined`. */
-function filled<O extends object, D extends object>(options: O | undefined, defaults: D): O & D {
-  const said = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
-  return { ...defaults, ...Object.fromEntries(said) } as O & D;
 }

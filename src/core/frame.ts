@@ -239,8 +239,11 @@ export class Frame extends Row implements FastPlan {
     const call = own ?? this.aside(task);
     if (!isThenable(permit)) return this.fall(call, permits, permit);
     if (this.watcher === undefined && permits.length === this.places.length - 1) {
-      // Nobody can end this call, and behind this guard there is only the task: the wait needs no run.
-      return adopted(permit).then(this.enterLast.bind(this, call, permits), this.failLast.bind(this, call, permits));
+      // Nobody can end this call, and behind this guard there is only the task: the wait needs no run. One that fails
+      // fails the call by itself, where nobody has to hear of it.
+      const alone = permits.length === 0 && !this.recovers;
+      const failLast = alone ? undefined : this.failLast.bind(this, call, permits);
+      return adopted(permit).then(this.enterLast.bind(this, call, permits), failLast);
     }
     return this.takeOver(call, permits, permits.length, (run, place) => run.waitToEnter(place, permit));
   }

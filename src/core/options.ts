@@ -84,6 +84,12 @@ export function checked<O extends object>(
   return options;
 }
 
+/** The options of a part, with defaults where they are missing or `undefined`. */
+export function filled<O extends object, D extends object>(options: O | undefined, defaults: D): O & D {
+  const said = Object.entries(options ?? {}).filter(([, value]) => value !== undefined);
+  return { ...defaults, ...Object.fromEntries(said) } as O & D;
+}
+
 /** How many letters of each are not in the other. */
 function distance(a: string, b: string): number {
   return [...a].filter((letter) => !b.includes(letter)).length + [...b].filter((letter) => !a.includes(letter)).length;

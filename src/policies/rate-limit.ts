@@ -109,6 +109,7 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
   return guard<true, Omit<RateLimit, keyof Policy>>(
     {
       name,
+      kind: 'rateLimit',
       enter(context) {
         const { cost } = context;
         const { length } = line;

@@ -133,6 +133,7 @@ export function shed(options: ShedOptions): Shed {
   return guard<undefined, Omit<Shed, keyof Policy>>(
     {
       name,
+      kind: 'shed',
       holds: true,
       enter(context) {
         // Nobody waits while a place is free.

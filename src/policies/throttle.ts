@@ -89,6 +89,7 @@ export function throttle(options: ThrottleOptions = {}): Throttle {
   return guard<void, Omit<Throttle, keyof Policy>>(
     {
       name,
+      kind: 'throttle',
       enter({ priority }) {
         const now = clock.coarse();
         const probability = calls.rejectionProbability(now, priority);
