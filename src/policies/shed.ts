@@ -9,6 +9,7 @@ import { checked, duration, integer, objectWith, oneOf, typed } from '../core/op
 import { guard } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
 import { follow } from '../core/scope.ts';
+import { tolerance } from '../core/timers.ts';
 
 export interface ShedOptions {
   /** Calls that may run at once: what there is to serve with. 1 or more. */
@@ -84,9 +85,6 @@ class Waiter extends Place implements Follower {
     this.#stopped(this, reason);
   }
 }
-
-/** One microsecond: what rounding may take from a sum of times. */
-const tolerance = 0.001;
 
 /**
  * Keeps a service that is asked for more than it can do at doing what it can: runs at most `maxConcurrent` tasks at once,

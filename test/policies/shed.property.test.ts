@@ -7,6 +7,19 @@ import { pipeline } from '../../src/core/pipeline.ts';
 import { type ShedEvent, shed } from '../../src/policies/shed.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { policyLaws } from '../../src/testing/policy-laws.ts';
+
+for (const [maxQueued, maxConcurrent] of [
+  [0, 1],
+  [3, 1],
+  [1_000, 2],
+] as const) {
+  const policy = (clock: ManualClock) => shed({ maxConcurrent, maxQueued, maxWait: 40, clock });
+  for (const [law, property] of policyLaws({ fc, policy })) {
+    test(`a shed of ${maxConcurrent}, with ${maxQueued} in line, ${law} [1, 2, 3, 4, 5, 8, 13, 48]`, () =>
+      fc.assert(property));
+  }
+}
 
 interface Call {
   readonly priority: number;
