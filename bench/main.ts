@@ -5,6 +5,7 @@ import { count } from './counts.ts';
 import { limiting } from './policies/bulkhead.ts';
 import { breaking } from './policies/circuit-breaker.ts';
 import { fallingBack } from './policies/fallback.ts';
+import { hedging } from './policies/hedge.ts';
 import { retrying } from './policies/retry.ts';
 import { timingOut } from './policies/timeout.ts';
 import { measure } from './runner.ts';
@@ -21,7 +22,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const all = [...frame, ...retrying, ...timingOut, ...breaking, ...limiting, ...fallingBack, ...pipelines];
+const all = [...frame, ...retrying, ...timingOut, ...breaking, ...limiting, ...fallingBack, ...hedging, ...pipelines];
 const cases = all.filter(({ name }) => name.includes(options.only));
 const needed = all.filter(({ name }) => cases.some((one) => one.name === name || one.per === name));
 const times = await measure([...yardsticks, ...needed], Number(options.rounds));
