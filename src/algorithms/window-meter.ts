@@ -142,8 +142,9 @@ export class WindowMeter implements Meter {
 
   /** When a window has room; `Infinity` if it has none before it ends. A time, not a count, so that waits are exact. */
   #freeAt(index: number, previous: number, current: number, cost: number): Milliseconds {
-    const room = this.#limit - current - cost;
-    if (room < -rounding) return Infinity;
+    const left = this.#limit - current - cost;
+    if (left < -rounding) return Infinity;
+    const room = Math.max(0, left);
     const start = index * this.#interval;
     return this.#sliding && previous > room ? start + this.#interval * (1 - room / previous) : start;
   }
