@@ -47,7 +47,10 @@ export interface RateLimit extends Policy {
   readonly available: number;
   /** Calls that wait. */
   readonly queued: number;
-  /** The meter has as much to give as in the beginning, and nobody waits. `perKey` prefers to forget such a limit. */
+  /**
+   * The meter has as much to give as in the beginning, and nobody waits. `perKey` prefers to forget such a limit. Never
+   * after `update`: made anew, it would have its first limits again.
+   */
   readonly idle: boolean;
   /**
    * Changes the meter's limits: who now has enough gets in at once, and of those who wait, who can no longer be served in
@@ -104,7 +107,7 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
     comesIn: (cost) => meter.retryAfter(clock.now(), cost),
     expired: (after) => rejected('expired', after),
   });
-  const full = meter.available(clock.now());
+  let full = meter.available(clock.now());
 
   return guard<true, Omit<RateLimit, keyof Policy>>(
     {
@@ -135,6 +138,7 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
       },
       update(limits) {
         meter.update(clock.now(), limits);
+        full = Infinity;
         line.admit();
       },
     },

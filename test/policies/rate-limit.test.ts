@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { test } from 'vitest';
+import { allOf } from '../../src/algorithms/all-of.ts';
 import { constant } from '../../src/algorithms/backoff.ts';
+import { fixedWindow } from '../../src/algorithms/fixed-window.ts';
+import { gcra } from '../../src/algorithms/gcra.ts';
+import { leakyBucket } from '../../src/algorithms/leaky-bucket.ts';
+import type { Meter } from '../../src/algorithms/meter.ts';
+import { slidingLog } from '../../src/algorithms/sliding-log.ts';
+import { slidingWindow } from '../../src/algorithms/sliding-window.ts';
+import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
+import { warmUp } from '../../src/algorithms/warm-up.ts';
 import { RateLimitedError, RejectedError } from '../../src/core/errors.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
 import type { CallOptions } from '../../src/core/policy.ts';
@@ -488,6 +497,10 @@ test('is idle while its meter is full and nobody waits', async () => {
   assert.equal(limit.idle, false);
   await clock.advance(1);
   assert.equal(limit.idle, true);
+  // Forgotten and made anew, it would have other limits.
+  limit.update({ limit: 20 });
+  await clock.advance(1_000);
+  assert.equal(limit.idle, false);
 });
 
 test('shared by two pipelines, it is one limit; two of them share nothing [7, 9]', async () => {
@@ -525,3 +538,49 @@ test('says which option is wrong, what it may be and what it was [7]', () => {
   }
   rateLimit({ meter, maxQueued: Infinity, maxWait: 0, ageing: Infinity, name: undefined });
 });
+
+const meters: Readonly<Record<string, () => Meter>> = {
+  tokenBucket: () => tokenBucket({ limit: 10, interval: 1_000, burst: 3 }),
+  gcra: () => gcra({ limit: 10, interval: 1_000, burst: 3 }),
+  fixedWindow: () => fixedWindow({ limit: 10, interval: 1_000 }),
+  slidingLog: () => slidingLog({ limit: 10, interval: 1_000 }),
+  slidingWindow: () => slidingWindow({ limit: 10, interval: 1_000 }),
+  leakyBucket: () => leakyBucket({ limit: 10, interval: 1_000 }),
+  warmUp: () => warmUp({ limit: 10, interval: 1_000, duration: 2_000 }),
+  allOf: () =>
+    allOf(tokenBucket({ limit: 10, interval: 1_000, burst: 3 }), slidingLog({ limit: 100, interval: 60_000 })),
+};
+
+test.each(Object.entries(meters))(
+  'over %s, lets all who wait in, in order, and at no other time than the meter would',
+  async (_, make) => {
+    const clock = new ManualClock();
+    const limit = rateLimit({ meter: make(), maxQueued: Infinity, clock });
+    const judge = make();
+    const calls = 90;
+    const admitted: [id: number, at: number][] = [];
+    assert.equal(limit.idle, true);
+    assert.ok(Number.isFinite(limit.available));
+  const all = Array.from({ length: calls }, (_, id) =>
+      limit.execute(() => admitted.push([id, clock.now()]), { cost: 1 + (id % 2) * 0.5 }),
+    );
+    assert.ok(limit.queued > 80 && clock.pending === 1);
+    for (let minute = 0; minute < 2; minute++) await clock.advance(60_000);
+    await Promise.all(all);
+    let now = 0;
+    for (const [id, at] of admitted) {
+      const cost = 1 + (id % 2) * 0.5;
+      now += judge.retryAfter(now, cost);
+      assert.ok(Math.abs(at - now) < 0.01, `${id} at ${at}, not ${now}`);
+      now = Math.max(now, at);
+      assert.ok(judge.tryAcquire(now, cost));
+    }
+    assert.deepEqual(
+      admitted.map(([id]) => id),
+      [...all.keys()],
+    );
+    await clock.advance(60_000);
+    assert.equal(limit.idle, true);
+    assert.equal(clock.pending, 0);
+  },
+);
