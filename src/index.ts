@@ -87,6 +87,7 @@ export {
   ShedError,
   TimeoutError,
 } from './core/errors.ts';
+export { type EventLoopDelayOptions, eventLoopDelay } from './core/event-loop-delay.ts';
 export { type Listener, onListenerError } from './core/events.ts';
 export { held } from './core/held.ts';
 export type { Keyed } from './core/keyed.ts';
@@ -107,6 +108,13 @@ export {
   type Isolation,
 } from './policies/circuit-breaker.ts';
 export { type Coalesce, type CoalesceEvent, type CoalesceOptions, coalesce } from './policies/coalesce.ts';
+export {
+  type Degradation,
+  type DegradationEvent,
+  type DegradationOptions,
+  degradation,
+  type LoadSignal,
+} from './policies/degradation.ts';
 export { type FallbackEvent, type FallbackOptions, fallback } from './policies/fallback.ts';
 export { type Hedge, type HedgeEvent, type HedgeOptions, hedge, type LiveDelay } from './policies/hedge.ts';
 export { type RateLimit, type RateLimitEvent, type RateLimitOptions, rateLimit } from './policies/rate-limit.ts';

@@ -36,6 +36,7 @@ test('holdfast exports these names', () => {
       rateLimit rateLimitHeaders
       shed codel follyCodel throttle
       coalesce
+      degradation eventLoopDelay
       perKey shuffleShard lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
@@ -62,6 +63,7 @@ test('holdfast exports these types', () => {
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent RateLimitFields QuotaPolicy ServiceLimit Meter MeterLimits Reservation KeyedMeter
       Coalesce CoalesceOptions CoalesceEvent
+      Degradation DegradationOptions DegradationEvent LoadSignal EventLoopDelayOptions
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent
     `),
