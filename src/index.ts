@@ -1,3 +1,4 @@
+export { type AimdOptions, aimd } from './algorithms/aimd.ts';
 export { allOf } from './algorithms/all-of.ts';
 export {
   type Backoff,
@@ -32,8 +33,10 @@ export { type CodelOptions, codel } from './algorithms/codel.ts';
 export { fixedWindow } from './algorithms/fixed-window.ts';
 export { follyCodel } from './algorithms/folly-codel.ts';
 export { gcra } from './algorithms/gcra.ts';
+export { type GradientOptions, gradient } from './algorithms/gradient.ts';
 export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
 export { type LeakyBucketOptions, leakyBucket } from './algorithms/leaky-bucket.ts';
+export type { Limit, LimitOptions, MeasuredLimitOptions } from './algorithms/limit.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
 export {
   type QuotaPolicy,
@@ -55,6 +58,7 @@ export {
   type TripMemory,
   type TripRule,
 } from './algorithms/trip-rules.ts';
+export { type VegasOptions, vegas } from './algorithms/vegas.ts';
 export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
 export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
@@ -108,6 +112,13 @@ export {
   type Isolation,
 } from './policies/circuit-breaker.ts';
 export { type Coalesce, type CoalesceEvent, type CoalesceOptions, coalesce } from './policies/coalesce.ts';
+export {
+  type ConcurrencyLimit,
+  type ConcurrencyLimitEvent,
+  type ConcurrencyLimitOptions,
+  concurrencyLimit,
+  type LimitPartition,
+} from './policies/concurrency-limit.ts';
 export {
   type Degradation,
   type DegradationEvent,

@@ -34,6 +34,7 @@ test('holdfast exports these names', () => {
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
       tokenBucket gcra keyedGcra allOf fixedWindow slidingLog slidingWindow leakyBucket warmUp
       rateLimit rateLimitHeaders
+      concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
       coalesce
       degradation eventLoopDelay
@@ -56,6 +57,8 @@ test('holdfast exports these types', () => {
       FallbackOptions FallbackEvent
       Hedge HedgeOptions HedgeEvent LiveDelay
       TimeoutOptions TimeoutEvent
+      ConcurrencyLimit ConcurrencyLimitOptions ConcurrencyLimitEvent LimitPartition
+      Limit LimitOptions MeasuredLimitOptions AimdOptions VegasOptions GradientOptions
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
       Bulkhead BulkheadOptions BulkheadEvent

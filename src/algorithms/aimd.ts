@@ -29,7 +29,7 @@ export function aimd(options: AimdOptions = {}): Limit {
     headroom = 5,
     backoff = 0.9,
     timeout = 5_000,
-  } = checked('aimd', options, { ...limitChecks, backoff: number(0, 1), timeout: positive(Infinity) });
+  } = checked('aimd', options, { ...limitChecks(), backoff: number(0, 1), timeout: positive(Infinity) });
   const stepped = new SteppedLimit({
     ...bounds('aimd', { ...options, max }),
     rounds,

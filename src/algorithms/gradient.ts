@@ -48,7 +48,7 @@ export function gradient(options: GradientOptions = {}): Limit {
     queue = Math.sqrt,
     smoothing = 0.2,
   } = checked('gradient', options, {
-    ...measuredChecks,
+    ...measuredChecks(),
     tolerance: number(1, 10),
     queue: typed('function'),
     smoothing: positive(1),

@@ -199,18 +199,13 @@ export function bounds(
   return { initial: initial ?? Math.max(min, Math.min(max, 20)), min, max };
 }
 
-/** What the options of all limits may be. */
-export const limitChecks: { readonly [Name in keyof LimitOptions]-?: Check } = {
-  initial: integer(1, 2 ** 31),
-  min: integer(1, 2 ** 31),
-  max: integer(1, 2 ** 31),
-  rounds: typed('boolean'),
-  headroom: number(1, Infinity),
-};
+/** What the options of all limits may be. Made when asked for: importing runs nothing. */
+export function limitChecks(): { readonly [Name in keyof LimitOptions]-?: Check } {
+  const bound = integer(1, 2 ** 31);
+  return { initial: bound, min: bound, max: bound, rounds: typed('boolean'), headroom: number(1, Infinity) };
+}
 
 /** What those may be that measure. */
-export const measuredChecks: { readonly [Name in keyof MeasuredLimitOptions]-?: Check } = {
-  ...limitChecks,
-  remeasure: number(1, Infinity),
-  random: typed('function'),
-};
+export function measuredChecks(): { readonly [Name in keyof MeasuredLimitOptions]-?: Check } {
+  return { ...limitChecks(), remeasure: number(1, Infinity), random: typed('function') };
+}

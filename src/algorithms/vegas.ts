@@ -50,7 +50,7 @@ export function vegas(options: VegasOptions = {}): Limit {
     decrease = (limit: number) => limit - log10(limit),
     smoothing = 0.5,
   } = checked('vegas', options, {
-    ...measuredChecks,
+    ...measuredChecks(),
     alpha: typed('function'),
     beta: typed('function'),
     decrease: typed('function'),
