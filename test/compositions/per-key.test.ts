@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
+import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
 import { perKey } from '../../src/compositions/per-key.ts';
 import type { Keyed } from '../../src/core/keyed.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
+import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
+import { rateLimit } from '../../src/policies/rate-limit.ts';
 import { retry } from '../../src/policies/retry.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
-import { reported } from '../core/support.ts';
+import { deferred, reported } from '../core/support.ts';
 
 const fail = (): Promise<never> => Promise.reject(new Error('down'));
 
@@ -161,6 +164,32 @@ test('a pipeline is idle if all its policies are, however deep [104]', async () 
   for (const key of ['a', 'b', 'c']) await keyed.for(key).execute(() => 1);
   assert.equal(keyed.for('down'), down);
   assert.equal((pipeline() as { idle?: boolean }).idle, true);
+});
+
+test('a limit is kept for as long as its bucket is not full, a bulkhead while somebody runs [104]', async () => {
+  const clock = new ManualClock();
+  const limits = perKey((_: number) => rateLimit({ meter: tokenBucket({ limit: 1, interval: 1_000 }), clock }), {
+    maxKeys: 2,
+    clock,
+  });
+  const spent = limits.for(1);
+  await spent.execute(() => 1);
+  for (let key = 2; key < 10; key++) limits.for(key);
+  assert.equal(limits.for(1), spent);
+  await clock.advance(1_000);
+  for (let key = 2; key < 10; key++) limits.for(key);
+  assert.notEqual(limits.for(1), spent);
+
+  const bulkheads = perKey((_: number) => bulkhead({ maxConcurrent: 1 }), { maxKeys: 2 });
+  const taken = bulkheads.for(1);
+  const task = deferred();
+  const call = taken.execute(() => task.promise);
+  for (let key = 2; key < 10; key++) bulkheads.for(key);
+  assert.equal(bulkheads.for(1), taken);
+  task.resolve(undefined);
+  await call;
+  for (let key = 2; key < 10; key++) bulkheads.for(key);
+  assert.notEqual(bulkheads.for(1), taken);
 });
 
 test('a policy whose idle throws is kept, and what it throws is reported', () => {

@@ -5,10 +5,12 @@ import { constant } from '../../src/algorithms/backoff.ts';
 import { retryBudget } from '../../src/algorithms/budgets.ts';
 import { slowCallRatio } from '../../src/algorithms/trip-rules.ts';
 import { perKey } from '../../src/compositions/per-key.ts';
+import { shuffleShard } from '../../src/compositions/shuffle-shard.ts';
 import { guard, pipeline, recovery } from '../../src/core/pipeline.ts';
 import type { CallOptions, Context, Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
+import { degradation } from '../../src/policies/degradation.ts';
 import { fallback } from '../../src/policies/fallback.ts';
 import { retry } from '../../src/policies/retry.ts';
 import { timeout } from '../../src/policies/timeout.ts';
@@ -38,6 +40,12 @@ const good: Record<string, Make> = {
   'a fallback that takes its time': (clock) =>
     fallback({ with: () => new Promise((resolve) => clock.schedule(30, () => resolve('instead'))) }),
   'a policy of a key': (clock) => perKey(() => bulkhead({ maxConcurrent: 2, clock })).for('key'),
+  'a flow of a shuffle shard': (clock, random) =>
+    shuffleShard({ maxConcurrent: 1, maxQueued: 3, maxWait: 40, clock, random }).for('flow'),
+  'optional work': (clock) =>
+    degradation({ signals: [{ level: 'reduced', read: () => false }], clock }).when('reduced'),
+  'optional work with a value in its place': (clock) =>
+    degradation({ clock }).when('reduced', { otherwise: 'instead' }),
   'a pipeline of them': (clock, random) =>
     pipeline(
       fallback({ value: 'instead' }),
