@@ -3,6 +3,7 @@ import { type Attempt, addAttempt, keepAttempts, type StopReason, worse } from '
 import type { Clock } from './clock.ts';
 import { dispose } from './dispose.ts';
 import { AbandonedError } from './errors.ts';
+import { reportError } from './events.ts';
 import { isHeld } from './held.ts';
 import { type Classify, failed, type Outcome, retryAfterOf, succeeded, type Verdict } from './outcome.ts';
 import type { Milliseconds, Task } from './policy.ts';
@@ -73,6 +74,7 @@ export class Race implements Follower {
   private began: Milliseconds = 0;
   private stopped = false;
   private over = false;
+  private taken: Runner | undefined = undefined;
 
   constructor(rules: RaceRules, task: Task<unknown>, context: Scope) {
     this.rules = rules;
@@ -117,7 +119,7 @@ export class Race implements Follower {
     this.timer = timer;
     this.hinted = reason === 'failed';
     void due.then(() => {
-      if (this.timer === timer && !this.startNext(reason) && this.running === 0) this.lose();
+      if (this.timer === timer) this.dare(() => !this.startNext(reason) && this.running === 0 && this.lose());
     });
     const insert = reason === 'slow' ? this.rules.queueFor(delay) : expiry(this.rules.clock, delay);
     insert(timer, tell);
@@ -161,17 +163,25 @@ export class Race implements Follower {
     runner.outcome = outcome;
     if (this.over) return this.letGo(outcome);
     this.running--;
+    this.dare(() => this.judge(runner, outcome), outcome);
+    // The first one's is kept: it is given if no other is better.
+    if (runner !== this.taken && runner.number > 1) this.letGo(outcome);
+  }
+
+  /** What the policy's own functions throw ends the race, and what it was about stays reachable from that. */
+  private dare(act: () => void, about?: Outcome): void {
     try {
-      this.verdict = this.stopped && !outcome.ok ? 'ignore' : this.rules.classify(outcome, runner.scope);
+      act();
     } catch (error) {
-      if (runner.number > 1) this.letGo(outcome);
-      return this.finish(undefined, worse(error, outcome), 'failure');
+      this.finish(undefined, about === undefined ? failed(error) : worse(error, about), 'failure');
     }
-    const { verdict } = this;
+  }
+
+  private judge(runner: Runner, outcome: Outcome): void {
+    const verdict = this.stopped && !outcome.ok ? 'ignore' : this.rules.classify(outcome, runner.scope);
+    this.verdict = verdict;
     if (runner.number === 1) this.learn(verdict === 'success');
     if (verdict === 'success' || (outcome.ok && verdict === 'ignore')) return this.finish(runner, outcome, verdict);
-    // The first one's is kept: it is given if no other is better.
-    if (runner.number > 1) this.letGo(outcome);
     if (verdict === 'failure') this.goOn(runner, outcome);
     else this.note(runner, outcome, 'ignored');
     if (this.running === 0 && !this.hinted) this.lose();
@@ -218,6 +228,7 @@ export class Race implements Follower {
   private finish(taken: Runner | undefined, outcome: Outcome, verdict: Verdict): void {
     const { rules, runners, context } = this;
     const first = runners[0] as Runner;
+    this.taken = taken;
     this.close();
     if (taken === undefined || runners.length > 1) {
       const error = new AbandonedError({ name: rules.name, message: 'superseded: another call was taken' });
@@ -227,7 +238,7 @@ export class Race implements Follower {
     if (runners.length > 1 && taken?.outcome === outcome && verdict !== 'failure') {
       rules.won?.(taken.number, runners.length);
     }
-    rules.ended?.(runners.length - 1, verdict);
+    this.settle(verdict);
     // What is held by the one that is taken, those further out wait for; what others hold is their own affair.
     const held = taken?.scope.life?.held;
     if (held !== undefined) (context.alive().held ??= []).push(...held);
@@ -248,6 +259,14 @@ export class Race implements Follower {
     if (this.runners[0]?.outcome === undefined) this.learn(false);
   }
 
+  private settle(verdict: Verdict): void {
+    try {
+      this.rules.ended?.(this.runners.length - 1, verdict);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+
   private learn(whole: boolean): void {
     const { clock, learn } = this.rules;
     learn?.(clock.now() - this.began, whole);
@@ -264,7 +283,7 @@ export class Race implements Follower {
     this.noMore(this.why);
     if (gently && this.running > 0) return;
     this.close();
-    this.rules.ended?.(this.runners.length - 1, 'ignore');
+    this.settle('ignore');
     this.reject(reason);
   }
 }

@@ -706,6 +706,33 @@ test('a classify that throws ends the call with that, the error before reachable
   assert.equal(clock.pending, 0);
 });
 
+test('a budget that throws ends the call with that, or is reported, and no call hangs [21]', async () => {
+  const clock = new ManualClock();
+  const bad = new Error('bad budget');
+  const fails = (): never => {
+    throw bad;
+  };
+  const budget: Budget = { begin() {}, tryRetry: fails, end() {} };
+  for (const steps of [[{ takes: 100, gives: 1 }], [{ takes: 5, fails: boom }]]) {
+    const { task } = service(clock, steps);
+    const rejected = assert.rejects(hedge({ delay: 10, clock, budget }).execute(task), (error) => error === bad);
+    await clock.advance(20);
+    await rejected;
+    assert.equal(clock.pending, 0);
+  }
+  const late: Budget = { begin() {}, tryRetry: () => true, end: fails };
+  assert.equal(await hedge({ delay: 10, clock, budget: late }).execute(() => 'it'), 'it');
+  const controller = new AbortController();
+  const { task } = service(clock, []);
+  const aborted = assert.rejects(
+    hedge({ delay: 10, clock, budget: late }).execute(task, { signal: controller.signal }),
+    (error) => error === 'gone',
+  );
+  controller.abort('gone');
+  await aborted;
+  assert.deepEqual(reported.splice(0), [bad, bad]);
+});
+
 test('a listener that throws, and a dispose that rejects, are reported and change nothing [101]', async () => {
   const clock = new ManualClock();
   const { task } = service(clock, [
