@@ -73,11 +73,11 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     const random = seededRandom(forArrivals);
     const count = { offered: 0, served: 0 };
     counts.set(name, count);
-    const among = seededRandom(forTries);
-    const pick = (): Server => all[all.length === 1 ? 0 : Math.floor(among() * all.length)] as Server;
+    const among = all.length > 1 && router === undefined ? seededRandom(forTries) : () => 0;
+    const pick = (): Server => all[Math.floor(among() * all.length)] as Server;
     const task =
       router?.(clock, seededRandom(forRouter)).route(sendTo) ?? ((context: Context) => send(pick(), context));
-    const way = policy === undefined ? identity : pipeline(policy(clock, seededRandom(forPolicy)));
+    const way = policy?.(clock, seededRandom(forPolicy)) ?? identity;
     const direct = policy === undefined && router === undefined;
     next();
 
@@ -107,7 +107,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 
   function send(server: Server, context: Context): Promise<void> {
-    // A context of a router's own making is heard by its signal.
+    // A context of somebody's own making is heard by its signal.
     if (!(context instanceof Scope)) return identity.execute((inner) => send(server, inner), context);
     return new Promise((resolve, reject) => {
       const caller = {
