@@ -215,14 +215,24 @@ test('a policy whose idle throws is kept, and what it throws is reported', () =>
 });
 
 test('a factory may ask for keys, also for its own', () => {
-  let depth = 0;
-  const keyed = perKey((key: string): Policy => {
-    if (depth++ < 2) keyed.for(key);
-    return guard({});
-  });
-  const policy = keyed.for('a');
-  assert.equal(keyed.for('a'), policy);
-  assert.equal(keyed.size, 1);
+  let within: Policy | undefined;
+  const keyed = perKey(
+    (key: string): Policy => {
+      if (key === 'b') keyed.for('a');
+      else if (within === undefined) {
+        within = guard({});
+        within = keyed.for(key);
+      }
+      return guard({});
+    },
+    { maxKeys: 2 },
+  );
+  const a = keyed.for('a');
+  assert.equal(a, within);
+  const b = keyed.for('b');
+  assert.deepEqual([keyed.for('a'), keyed.for('b'), keyed.size], [a, b, 2]);
+  keyed.for('c');
+  assert.deepEqual([keyed.for('b'), keyed.size], [b, 2]);
 });
 
 test('any string is a key: __proto__, none at all, a megabyte', () => {

@@ -131,6 +131,22 @@ test('an abort in the queue rejects at once, and those behind it move up', async
   assert.deepEqual([heavy.now, light.now, shard.running, shard.queued], [{ error: reason }, { value: 'light' }, 1, 0]);
 });
 
+test('a free slot is not kept for a heavy call whose turn it is not', async () => {
+  const { shard, free } = taken({ maxConcurrent: 3, handSize: 1 });
+  const first = deferred();
+  const calls = [first, deferred()].map(({ promise }) => shard.for('a').execute(() => promise, { cost: 2 }));
+  await free();
+  await free();
+  // The first of them runs; the second, whose queue has had its turn, needs one slot more than there is.
+  await free();
+  assert.deepEqual([shard.running, shard.queued], [2, 1]);
+  assert.equal(await shard.for('b').execute(() => 'at once'), 'at once');
+  assert.deepEqual([shard.running, shard.queued], [2, 1]);
+  first.resolve(undefined);
+  await calls[0];
+  assert.deepEqual([shard.running, shard.queued], [2, 0]);
+});
+
 test('a slot is held until the task itself has settled', async () => {
   const clock = new ManualClock();
   const shard = shuffleShard({ maxConcurrent: 1, clock });

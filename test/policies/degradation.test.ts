@@ -173,6 +173,11 @@ test('by hand it stays, whatever the signals call for, until they have their say
   shop.auto();
   assert.equal(shop.level, 'minimal');
   load = 0;
+  shop.set('normal');
+  load = 1;
+  shop.auto();
+  assert.equal(shop.level, 'minimal');
+  load = 0;
   shop.set('reduced');
   await clock.advance(1_000);
   assert.equal(shop.level, 'reduced');
