@@ -112,6 +112,16 @@ test('looks at eight policies for each new key at most, and at none twice, when 
   assert.equal(keyed.size, 100);
 });
 
+test('holds nobody up to look at more than a thousand', () => {
+  const { busy, asked, make } = toggled();
+  const keyed = perKey(make, { maxKeys: 3_000 });
+  for (let key = 0; key < 3_000; key++) keyed.for(key);
+  for (let key = 0; key < 2_000; key++) busy.add(key);
+  keyed.for(3_000);
+  assert.equal(asked.length, 1_000);
+  assert.equal(keyed.size, 3_000);
+});
+
 test('forgets what nobody has asked for in maxIdle, if it is idle [104]', async () => {
   const clock = new ManualClock();
   const { busy, make } = toggled();
