@@ -132,4 +132,5 @@ export { type RateLimit, type RateLimitEvent, type RateLimitOptions, rateLimit }
 export { type RetryEvent, type RetryOptions, retry } from './policies/retry.ts';
 export { type Shed, type ShedEvent, type ShedOptions, shed } from './policies/shed.ts';
 export { type Throttle, type ThrottleEvent, type ThrottleOptions, throttle } from './policies/throttle.ts';
+export { type ThrottleStreamOptions, throttleStream } from './policies/throttle-stream.ts';
 export { type TimeoutEvent, type TimeoutOptions, timeout } from './policies/timeout.ts';

@@ -32,7 +32,7 @@ test('holdfast exports these names', () => {
       retryBudget concurrentRetryBudget retryThrottle attemptsOf fallback hedge
       timeout
       circuitBreaker consecutiveFailures failureRatio slowCallRatio anyOf bulkhead
-      tokenBucket gcra keyedGcra allOf fixedWindow slidingLog slidingWindow leakyBucket warmUp
+      tokenBucket gcra keyedGcra allOf fixedWindow slidingLog slidingWindow leakyBucket warmUp throttleStream
       rateLimit rateLimitHeaders
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
@@ -62,7 +62,7 @@ test('holdfast exports these types', () => {
       CircuitBreaker CircuitBreakerOptions CircuitBreakerEvent CircuitBreakerState CircuitSnapshot Isolation
       TripRule TripMemory RatioOptions SlowCallOptions WindowSize
       Bulkhead BulkheadOptions BulkheadEvent
-      BucketOptions KeyedGcraOptions WindowMeterOptions LeakyBucketOptions WarmUpOptions
+      BucketOptions KeyedGcraOptions WindowMeterOptions LeakyBucketOptions WarmUpOptions ThrottleStreamOptions
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent RateLimitFields QuotaPolicy ServiceLimit Meter MeterLimits Reservation KeyedMeter
       Coalesce CoalesceOptions CoalesceEvent
