@@ -5,7 +5,19 @@ import { test } from 'vitest';
 import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
 import { rateLimit } from '../../src/policies/rate-limit.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { policyLaws } from '../../src/testing/policy-laws.ts';
 import { PlainBucket } from './plain-bucket.ts';
+
+for (const [name, options] of [
+  ['a rate limit', {}],
+  ['a rate limit with a line', { maxQueued: 3, maxWait: 40 }],
+] as const) {
+  const policy = (clock: ManualClock) =>
+    rateLimit({ meter: tokenBucket({ limit: 1, interval: 10, burst: 2 }), clock, ...options });
+  for (const [law, property] of policyLaws({ fc, policy })) {
+    test(`${name} ${law} [1, 2, 3, 4, 5, 8, 13, 48]`, () => fc.assert(property));
+  }
+}
 
 interface Waiting {
   readonly id: number;

@@ -186,6 +186,40 @@ test('lets the next be served as early as if who left had never been in line [87
   assert.deepEqual(log, ['a at 0', 'b: gone at 60', 'c at 100']);
 });
 
+test('lets one go from anywhere in line without a look at those who stay [78]', async () => {
+  for (const waiting of [10, 1_000]) {
+    const clock = new ManualClock();
+    const meter = new PlainBucket(10, 1_000, 1);
+    let asked = 0;
+    const counting: Meter = {
+      tryAcquire(now, cost) {
+        asked++;
+        return meter.tryAcquire(now, cost);
+      },
+      retryAfter(now, cost) {
+        asked++;
+        return meter.retryAfter(now, cost);
+      },
+      reserve: () => undefined,
+      available: (now) => meter.available(now),
+      update() {},
+    };
+    const limit = rateLimit({ meter: counting, maxQueued: Infinity, clock });
+    await limit.execute(() => {});
+    const callers = Array.from({ length: waiting }, () => new AbortController());
+    const ends = Promise.allSettled(callers.map(({ signal }) => limit.execute(() => {}, { signal })));
+    asked = 0;
+    // From everywhere, neither end favoured: 7 is prime to both.
+    for (let i = 0; i < waiting; i++) {
+      callers[(i * 7) % waiting]?.abort('gone');
+      await undefined;
+    }
+    await ends;
+    assert.ok(asked <= 2 * waiting, `${asked} questions for ${waiting}`);
+    assert.deepEqual([limit.queued, clock.pending], [0, 0]);
+  }
+});
+
 test('neither charges nor queues anything for a caller who is aborted already', async () => {
   const { log, limit, call, clock } = setUp({ maxQueued: 1 });
   call('a', { signal: AbortSignal.abort('before') });
@@ -561,7 +595,7 @@ test.each(Object.entries(meters))(
     const admitted: [id: number, at: number][] = [];
     assert.equal(limit.idle, true);
     assert.ok(Number.isFinite(limit.available));
-  const all = Array.from({ length: calls }, (_, id) =>
+    const all = Array.from({ length: calls }, (_, id) =>
       limit.execute(() => admitted.push([id, clock.now()]), { cost: 1 + (id % 2) * 0.5 }),
     );
     assert.ok(limit.queued > 80 && clock.pending === 1);
