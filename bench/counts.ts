@@ -16,8 +16,8 @@ const policies = 100_000;
 const waiting = 100_000;
 
 setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-const heapUsed = (): number => getHeapStatistics().used_heap_size;
+export const collectGarbage = runInNewContext('gc') as () => void;
+export const heapUsed = (): number => getHeapStatistics().used_heap_size;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 const pause = (delay: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delay));
 

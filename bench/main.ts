@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { countMeters, metering } from './algorithms/meters.ts';
 import { frame } from './core/frame.ts';
 import { pipelines } from './core/pipeline.ts';
 import { count } from './counts.ts';
@@ -22,7 +23,17 @@ const { values: options } = parseArgs({
   },
 });
 
-const all = [...frame, ...retrying, ...timingOut, ...breaking, ...limiting, ...fallingBack, ...hedging, ...pipelines];
+const all = [
+  ...frame,
+  ...retrying,
+  ...timingOut,
+  ...breaking,
+  ...limiting,
+  ...fallingBack,
+  ...hedging,
+  ...metering,
+  ...pipelines,
+];
 const cases = all.filter(({ name }) => name.includes(options.only));
 const needed = all.filter(({ name }) => cases.some((one) => one.name === name || one.per === name));
 const times = await measure([...yardsticks, ...needed], Number(options.rounds));
@@ -48,6 +59,7 @@ if (options.only === '') {
   const extra = nanoseconds('retry, failing twice, no delay') - nanoseconds('loop of three tries');
   counted.push(
     { name: 'failing twice, no delay, above the two failures', value: extra / 1_000, unit: 'µs', required: 3 },
+    ...countMeters(),
     ...(await count()),
   );
 }

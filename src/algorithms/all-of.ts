@@ -36,7 +36,7 @@ class AllOf implements Meter {
   }
 
   tryAcquire(now: Milliseconds, cost: number = 1): boolean {
-    if (!(this.retryAfter(now, cost) <= 0)) return false;
+    for (const part of this.parts) if (!(part.retryAfter(now, cost) <= 0)) return false;
     for (const part of this.parts) part.tryAcquire(now, cost);
     return true;
   }

@@ -148,10 +148,10 @@ export class Bucket implements Meter {
   #giveBack({ now: since, price, missing, limit, interval }: Charge, now: Milliseconds): number {
     // From its own time to that of the latest charge, in what its limit gains; below 0 only if the clock has stepped back.
     const behind = (this.#charged - since) * limit + this.#missing * (limit / this.#limit) - missing;
+    const left = (price - Math.max(0, behind)) * (this.#interval / interval);
+    if (!(left > 0)) return 0;
     const level = this.#levelAt(now);
-    const back = (price - Math.max(0, behind)) * (this.#interval / interval);
-    const given = Math.min(back, this.#capacity - level);
-    if (!(given > 0)) return 0;
+    const given = Math.min(left, this.#capacity - level);
     this.#level = level + given;
     this.#last = now;
     // It was the latest: now the one before it is, unless that one's time has come.

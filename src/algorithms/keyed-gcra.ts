@@ -102,36 +102,42 @@ class KeyedGcra<Key> implements KeyedMeter<Key> {
   /** What a level has gained since the origin. Forgets first who can be forgotten. */
   #gainedBy(now: Milliseconds): number {
     const age = now - this.#since;
-    if (age < 0 || age >= this.#period) {
-      this.#since = now;
-      if (age >= this.#period) {
-        this.#old = age >= 2 * this.#period ? new Generation() : this.#young;
-        this.#young = new Generation();
-      }
-      if (this.size === 0) this.#origin = now;
-    }
+    if (age < 0 || age >= this.#period) this.#turn(now, age);
     return (now - this.#origin) * this.#limit;
+  }
+
+  #turn(now: Milliseconds, age: Milliseconds): void {
+    this.#since = now;
+    if (age >= this.#period) {
+      this.#old = age >= 2 * this.#period ? new Generation() : this.#young;
+      this.#young = new Generation();
+    }
+    if (this.size === 0) this.#origin = now;
   }
 
   /** Where the key is, or will be, among the young; an old one is moved there. */
   #shardOf(key: Key): Shard<Key> {
     const at = shardAt(key);
     const shard = (this.#young.shards[at] ??= new Shard());
-    const old = this.#old.size > 0 ? this.#old.shards[at] : undefined;
+    if (this.#old.size > 0) this.#recall(key, at, shard);
+    return shard;
+  }
+
+  #recall(key: Key, at: number, shard: Shard<Key>): void {
+    const old = this.#old.shards[at];
     const slot = old?.slots.get(key);
-    if (old === undefined || slot === undefined) return shard;
+    if (old === undefined || slot === undefined) return;
     old.slots.delete(key);
     this.#old.size--;
     shard.add(key, old.levels[slot] as number);
     this.#young.size++;
-    return shard;
   }
 }
 
 class Generation<Key> {
   size = 0;
   /** A Map of a million keys grows within 50 ms; so many smaller ones need less than one each. */
-  readonly shards: (Shard<Key> | undefined)[] = new Array(64);
+  readonly shards: (Shard<Key> | undefined)[] = new Array(128);
 }
 
 /** The levels of some of the keys: where in the row, a Map says. */
@@ -167,9 +173,9 @@ class Shard<Key> {
 
 /** The end of a string is where keys differ most. Keys of other kinds share one shard. */
 function shardAt(key: unknown): number {
-  if (typeof key === 'number') return key & 63;
+  if (typeof key === 'number') return key & 127;
   if (typeof key !== 'string') return 0;
   let hash = key.length;
   for (let i = Math.max(0, key.length - 8); i < key.length; i++) hash = Math.imul(hash, 31) + key.charCodeAt(i);
-  return Math.imul(hash, 0x9e3779b1) >>> 26;
+  return Math.imul(hash, 0x9e3779b1) >>> 25;
 }
