@@ -149,7 +149,7 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         return circuit.at(clock.now()).type;
       },
       get idle() {
-        return !('memory' in circuit.snapshot(clock.now())) && circuit.state.type === 'closed';
+        return circuit.state.type === 'closed' && !('memory' in circuit.snapshot(clock.now()));
       },
       isolate() {
         const release = circuit.isolate(clock.now());
