@@ -115,11 +115,13 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
       kind: 'rateLimit',
       enter(context) {
         const { cost } = context;
-        const { length } = line;
-        const now = clock.now();
-        if (cost === 0 || (length === 0 && meter.tryAcquire(now, cost))) return true;
-        if (meter.retryAfter(now, cost) === Infinity)
+        if (cost === 0) return true;
+        // The timer may be late: who waits goes before who comes, whose task then begins after theirs.
+        if (line.length > 0) line.admit();
+        else if (meter.tryAcquire(clock.now(), cost)) return true;
+        if (meter.retryAfter(clock.now(), cost) === Infinity)
           throw new RangeError(`${name}: cost must be one that the meter can meet, got ${cost}`);
+        const { length } = line;
         if (length >= maxQueued) return rejected('full', line.after(context));
         const waiting = line.join(context);
         if (onEvent && line.length > length) emit(onEvent, { type: 'queued', name, queued: line.length });

@@ -416,6 +416,19 @@ test('decides by the clock: a timer that fires early lets nobody in early', asyn
   for (const [i, at] of log.entries()) assert.ok(at >= i * 100 && at < i * 100 + 0.01, `${i} at ${at}`);
 });
 
+test('decides by the clock: while the timer is late, who calls lets in those who wait, and himself after them', async () => {
+  const { clock, log, limit, call } = setUp({ burst: 3, maxQueued: 2 });
+  call('a', { cost: 3 });
+  for (const name of ['b', 'c', 'full']) call(name);
+  clock.jump(300);
+  for (const name of ['d', 'e']) call(name);
+  await clock.advance(0);
+  assert.deepEqual(log, ['a at 0', 'b at 300', 'c at 300', 'd at 300', 'full: no permit: full at 300']);
+  assert.equal(limit.queued, 1);
+  await clock.advance(100);
+  assert.deepEqual(log.slice(5), ['e at 400']);
+});
+
 test('does not stall after the clock has stepped back, nor after it has slept', async () => {
   const { log, call, clock, limit } = setUp({ maxQueued: 9 });
   await clock.advance(1_000);
