@@ -1,0 +1,60 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { printTable } from '../table.ts';
+import { capacitySteps, drift } from './adaptive-limits.ts';
+import { svg } from './chart.ts';
+import { hedging } from './hedging.ts';
+import { classes, goodput } from './overload.ts';
+import { page, shown, verdictOf } from './page.ts';
+import { retryStorm } from './retry-storm.ts';
+import { isMet, type Report } from './scenario.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    /** Plays only the scenarios whose name contains this, and leaves the page alone. */
+    only: { type: 'string', default: '' },
+    /** How many seeds there are, from 1 on. */
+    seeds: { type: 'string', default: '10' },
+  },
+});
+const scenarios = [goodput, classes, capacitySteps, drift, hedging, retryStorm].filter(({ name }) =>
+  name.includes(options.only),
+);
+const seeds = Array.from({ length: Number(options.seeds) }, (_, i) => i + 1);
+console.log(`seeds ${seeds.join(', ')}; figures are medians over them\n`);
+
+const reports: Report[] = [];
+for (const [i, scenario] of scenarios.entries()) {
+  const start = performance.now();
+  const report = await scenario.run(seeds, (what) => say(`${i + 1}/${scenarios.length} ${scenario.name}: ${what}`));
+  say('');
+  console.log(`${scenario.title} (${((performance.now() - start) / 1_000).toFixed(0)} s)`);
+  printTable(report.header, report.rows);
+  console.log();
+  printTable(
+    ['figure', 'value', 'required', ''],
+    report.figures.map((one) => [one.what, shown(one.value, one.unit), verdictOf(one), isMet(one) ? 'ok' : 'miss']),
+  );
+  console.log();
+  reports.push(report);
+}
+
+mkdirSync('docs/charts', { recursive: true });
+for (const chart of reports.flatMap(({ charts }) => charts)) writeFileSync(`docs/charts/${chart.name}.svg`, svg(chart));
+if (options.only === '') writeFileSync('docs/simulations.md', page(scenarios, reports, seeds));
+
+const missed = reports.flatMap(({ figures }) => figures.filter((one) => !isMet(one)));
+for (const { what } of missed) console.error(`missed: ${what}`);
+if (missed.length > 0) process.exitCode = 1;
+
+/** One line of a terminal, written over; elsewhere a line each. */
+function say(what: string): void {
+  const { stderr } = process;
+  if (!stderr.isTTY) {
+    if (what !== '') stderr.write(`${what}\n`);
+    return;
+  }
+  stderr.cursorTo(0);
+  stderr.write(what.slice(0, stderr.columns - 1));
+  stderr.clearLine(1);
+}
