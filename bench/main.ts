@@ -7,6 +7,7 @@ import { limiting } from './policies/bulkhead.ts';
 import { breaking } from './policies/circuit-breaker.ts';
 import { fallingBack } from './policies/fallback.ts';
 import { hedging } from './policies/hedge.ts';
+import { countWaiters, limitingRate } from './policies/rate-limit.ts';
 import { retrying } from './policies/retry.ts';
 import { timingOut } from './policies/timeout.ts';
 import { measure } from './runner.ts';
@@ -29,6 +30,7 @@ const all = [
   ...timingOut,
   ...breaking,
   ...limiting,
+  ...limitingRate,
   ...fallingBack,
   ...hedging,
   ...metering,
@@ -60,6 +62,7 @@ if (options.only === '') {
   counted.push(
     { name: 'failing twice, no delay, above the two failures', value: extra / 1_000, unit: 'µs', required: 3 },
     ...countMeters(),
+    ...(await countWaiters()),
     ...(await count()),
   );
 }

@@ -119,10 +119,10 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
         // The timer may be late: who waits goes before who comes, whose task then begins after theirs.
         if (line.length > 0) line.admit();
         else if (meter.tryAcquire(clock.now(), cost)) return true;
-        if (meter.retryAfter(clock.now(), cost) === Infinity)
-          throw new RangeError(`${name}: cost must be one that the meter can meet, got ${cost}`);
+        const after = line.after(context);
+        if (after === Infinity) throw new RangeError(`${name}: cost must be one that the meter can meet, got ${cost}`);
         const { length } = line;
-        if (length >= maxQueued) return rejected('full', line.after(context));
+        if (length >= maxQueued) return rejected('full', after);
         const waiting = line.join(context);
         if (onEvent && line.length > length) emit(onEvent, { type: 'queued', name, queued: line.length });
         return waiting;
