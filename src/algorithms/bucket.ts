@@ -65,6 +65,8 @@ export class Bucket implements Meter {
   #level: number;
   /** Goes back with the clock: what a clock repeats, it has to pass again. */
   #last: Milliseconds = 0;
+  /** By how much it has gone back in all. */
+  #stepped: Milliseconds = 0;
   #charged: Milliseconds = 0;
   /** What was missing when it was charged, in the unit of the level; a time would be rounded. */
   #missing = 0;
@@ -99,13 +101,20 @@ export class Bucket implements Meter {
     if (!(wait <= maxWait && wait < Infinity)) return undefined;
     const price = cost * this.#interval;
     this.#charge(now, this.#levelAt(now) - price);
-    const charge: Charge = { now, price, missing: this.#missing, limit: this.#limit, interval: this.#interval };
-    const at = now + wait;
+    const charge: Charge = {
+      at: now + wait,
+      now,
+      price,
+      missing: this.#missing,
+      stepped: this.#stepped,
+      limit: this.#limit,
+      interval: this.#interval,
+    };
     let open = true;
     return {
-      at,
+      at: charge.at,
       cancel: (now) => {
-        const given = open && now <= at ? this.#giveBack(charge, now) : 0;
+        const given = open ? this.#giveBack(charge, now) : 0;
         open = false;
         return given;
       },
@@ -132,9 +141,16 @@ export class Bucket implements Meter {
   }
 
   #levelAt(now: Milliseconds): number {
-    if (now < this.#last) this.#last = now;
+    if (now < this.#last) this.#stepBack(this.#last - now);
     const level = this.#level + (now - this.#last) * this.#limit;
     return level > this.#capacity ? this.#capacity : level;
+  }
+
+  /** All that has been goes back with the clock, so that it is as long ago as before. */
+  #stepBack(step: Milliseconds): void {
+    this.#last -= step;
+    this.#charged -= step;
+    this.#stepped += step;
   }
 
   #charge(now: Milliseconds, left: number): void {
@@ -145,12 +161,16 @@ export class Bucket implements Meter {
   }
 
   /** All but what was charged behind it: that is counted on for later times, and they have been told. */
-  #giveBack({ now: since, price, missing, limit, interval }: Charge, now: Milliseconds): number {
-    // From its own time to that of the latest charge, in what its limit gains; below 0 only if the clock has stepped back.
+  #giveBack({ at, now: then, price, missing, stepped, limit, interval }: Charge, now: Milliseconds): number {
+    const level = this.#levelAt(now);
+    const back = this.#stepped - stepped;
+    const since = then - back;
+    if (!(now <= at - back)) return 0;
+    // From its own time to that of the latest charge, in what its limit gains. Below 0 where the charges behind it have
+    // been cancelled first: x/time/rate would then give back more than was taken, and so exceed its bound.
     const behind = (this.#charged - since) * limit + this.#missing * (limit / this.#limit) - missing;
     const left = (price - Math.max(0, behind)) * (this.#interval / interval);
     if (!(left > 0)) return 0;
-    const level = this.#levelAt(now);
     const given = Math.min(left, this.#capacity - level);
     this.#level = level + given;
     this.#last = now;
@@ -163,11 +183,14 @@ export class Bucket implements Meter {
   }
 }
 
-/** What a reservation took, and by which limits. */
+/** What a reservation took, when, and by which limits. */
 interface Charge {
+  readonly at: Milliseconds;
   readonly now: Milliseconds;
   readonly price: number;
   readonly missing: number;
+  /** By how much the clock had stepped back by then. */
+  readonly stepped: Milliseconds;
   readonly limit: number;
   readonly interval: Milliseconds;
 }

@@ -7,20 +7,22 @@ import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
 
 interface Taken {
   readonly cost: number;
-  /** In the unit of the model's times. */
-  readonly at: number;
+  /** In the unit of the model's times. Goes back with the clock. */
+  at: number;
   open: boolean;
 }
 
 /**
  * Limiter of golang.org/x/time/rate, step by step, in whole numbers: times are in ms × limit and tokens in tokens ×
- * interval, so that what comes back in a time is that time. What differs: the clock is seen by who is refused too, and
- * a cancel gives back no more than was taken, where it has stepped back.
+ * interval, so that what comes back in a time is that time. Two things differ. A cancel gives back no more than was taken;
+ * there it may, after others have been cancelled. And a clock that steps back, also for one who is refused, takes with
+ * it all times there are; there it leaves those of reservations alone, and what is charged later seems to be before them.
  */
 class XTimeRate {
   tokens: number;
   last = 0;
   lastEvent = 0;
+  readonly taken: Taken[] = [];
   readonly limit: number;
   readonly interval: number;
   readonly burst: number;
@@ -33,7 +35,10 @@ class XTimeRate {
   }
 
   advance(t: number): number {
-    if (t < this.last) this.last = t;
+    const back = Math.max(0, this.last - t);
+    this.last -= back;
+    this.lastEvent -= back;
+    for (const each of this.taken) each.at -= back;
     return Math.min(this.burst * this.interval, this.tokens + (t - this.last));
   }
 
@@ -45,18 +50,20 @@ class XTimeRate {
     this.last = t;
     this.tokens = tokens;
     this.lastEvent = t + wait;
-    return { cost, at: this.lastEvent, open: true };
+    const taken = { cost, at: this.lastEvent, open: true };
+    this.taken.push(taken);
+    return taken;
   }
 
   cancel(taken: Taken, now: number): number {
     const t = now * this.limit;
+    const tokens = this.advance(t);
     if (!taken.open) return 0;
     taken.open = false;
     if (taken.cost === 0 || taken.at < t) return 0;
     const price = taken.cost * this.interval;
     const restored = Math.min(price, price - (this.lastEvent - taken.at));
     if (restored <= 0) return 0;
-    const tokens = this.advance(t);
     this.last = t;
     this.tokens = Math.min(this.burst * this.interval, tokens + restored);
     const previous = taken.at - price;
@@ -104,7 +111,7 @@ for (const make of [tokenBucket, gcra]) {
           } else if (act === 'cancel' && reserved.length > 0) {
             const [reservation, taken] = reserved[which % reserved.length]!;
             // A time that is no whole number is one that x/time/rate rounds too.
-            if (Math.abs(reservation.at - now) < 1e-9 && reservation.at !== now) continue;
+            if (Math.abs(taken.at / limits.limit - now) < 1e-9 && taken.at !== now * limits.limit) continue;
             assert.equal(reservation.cancel(now), model.cancel(taken, now));
           }
           assert.equal(meter.available(now), model.advance(now * limits.limit) / limits.interval);

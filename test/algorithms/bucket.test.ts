@@ -153,3 +153,27 @@ for (const make of [tokenBucket, gcra]) {
     assert.equal(meter.available(0), 1, 'what is refused changes nothing');
   });
 }
+
+test('a cancel gives back no more than was taken, whoever behind it was cancelled before [86, 87]', () => {
+  const meter = tokenBucket({ limit: 10, interval: 1_000, burst: 2 });
+  meter.tryAcquire(0, 2);
+  const [first, second] = [meter.reserve(0, 2), meter.reserve(0, 1)];
+  assert.equal(first?.cancel(0), 1, 'one token is counted on by the second');
+  const third = meter.reserve(0, 1);
+  assert.equal(third?.cancel(0), 1);
+  assert.equal(second?.cancel(0), 1, 'in x/time/rate it is 2');
+  assert.equal(meter.available(0), -1);
+});
+
+test('a reservation whose time has come gives nothing back, even if the clock has stepped back since [86, 87]', () => {
+  const meter = tokenBucket({ limit: 10, interval: 1_000, burst: 1 });
+  meter.tryAcquire(1_000);
+  const [begun, waiting] = [meter.reserve(1_000), meter.reserve(1_000)];
+  assert.equal(meter.tryAcquire(1_150), false);
+  assert.equal(meter.tryAcquire(950), false);
+  assert.equal(meter.available(950), -2);
+  assert.equal(waiting?.at, 1_200);
+  assert.equal(meter.available(1_075), -0.75);
+  assert.equal(begun?.cancel(1_075), 0, 'it was to wait for 100 ms, and has waited for more');
+  assert.equal(waiting.cancel(1_075), 1, 'it was to wait for 200');
+});

@@ -58,14 +58,13 @@ export function play(meter: Meter, start: number, steps: readonly Step[]): Playe
       meter.available(now);
     } else {
       const one = reserved[which % Math.max(1, reserved.length)];
-      // A late one, which only a clock that has stepped back lets through, may exceed the bound, as in x/time/rate.
-      if (one === undefined || one.at < elapsed || one.reservation.at < now) continue;
-      one.reservation.cancel(now);
+      // Who has begun has been admitted, and can give nothing back, even if the clock has stepped back since.
+      if (one === undefined || (one.reservation.cancel(now) === 0 && one.at < elapsed)) continue;
       reserved.splice(reserved.indexOf(one), 1);
     }
   }
   const admitted = [...acquired, ...reserved].sort((a, b) => a.at - b.at);
-  return { now, admitted, tick: Number.EPSILON * furthest };
+  return { now, admitted, tick: 4 * Number.EPSILON * furthest };
 }
 
 /** The most by which any stretch of time, from one admission to another, exceeds its bound; below 0 if none does. */
