@@ -72,8 +72,9 @@ export class Round {
     return done === 0 ? Infinity : (this.sum / done) * (this.calls / done);
   }
 
-  get dropped(): boolean {
-    return this.drops > 0;
+  /** The share of calls that were dropped, 0 to 1. */
+  get dropped(): number {
+    return this.drops / this.calls;
   }
 }
 

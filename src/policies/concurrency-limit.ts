@@ -22,7 +22,8 @@ export interface ConcurrencyLimitOptions {
   partitions?: readonly LimitPartition[] | undefined;
   /**
    * What a call that has ended teaches. `'success'`: how long it took. `'failure'`: that it was dropped, by too much
-   * load. `'ignore'`: nothing. Default: an error is a failure, unless it is an `AbortError` or a `RejectedError`.
+   * load; a success after its caller's deadline counts so, too. `'ignore'`: nothing. Default: an error is a failure,
+   * unless it is an `AbortError` or a `RejectedError`.
    */
   classify?: Classify | undefined;
   clock?: Clock | undefined;
@@ -140,7 +141,7 @@ export function concurrencyLimit(options: ConcurrencyLimitOptions = {}): Concurr
         const inFlight = running--;
         part.running--;
         try {
-          learn(start, inFlight, verdictOn(outcome, context));
+          learn(start, inFlight, verdictOn(outcome, context), context.deadline);
         } finally {
           for (const { line } of parts) if (line.length > 0) line.admit();
         }
@@ -188,16 +189,18 @@ export function concurrencyLimit(options: ConcurrencyLimitOptions = {}): Concurr
     return isTimeout(outcome.error) ? 'failure' : 'ignore';
   }
 
-  function learn(start: Milliseconds, inFlight: number, verdict: Verdict): void {
+  function learn(start: Milliseconds, inFlight: number, verdict: Verdict, deadline: Milliseconds): void {
     if (verdict === 'ignore') return;
     // Taken for a success, a promise or a missing verdict would let the limit grow for ever.
     if (verdict !== 'success' && verdict !== 'failure') throw new TypeError(`${name}: classify gave ${verdict}`);
-    const rtt = clock.now() - start;
+    const now = clock.now();
     // The clock was set back meanwhile: how long it took is not known.
-    if (!(rtt >= 0)) return;
+    if (!(now >= start)) return;
     learnt = true;
     const before = limit.limit;
-    if (limit.sample(rtt, inFlight, verdict === 'failure') !== before) tell('limit');
+    // An answer that comes after its caller's deadline is as good as none.
+    const dropped = verdict === 'failure' || now > deadline;
+    if (limit.sample(now - start, inFlight, dropped) !== before) tell('limit');
   }
 
   function queued(): number {

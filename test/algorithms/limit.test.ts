@@ -95,6 +95,15 @@ test('aimd is cut once for a round, however much of it is dropped', () => {
   assert.ok(feed(plain, 20, 10, 20, true) < 5);
 });
 
+test('aimd is cut in part where a part of a round is dropped, and whole from three in ten on', () => {
+  const after = (drops: number): number => {
+    const limit = aimd({ initial: 100 });
+    feed(limit, drops, 10, 100, true);
+    return feed(limit, 100 - drops, 10, 100);
+  };
+  assert.deepEqual([0, 3, 15, 29, 30, 31, 100].map(after), [101, 99, 95, 90, 90, 90, 90]);
+});
+
 test('aimd takes a call above its timeout for dropped', () => {
   assert.equal(feed(aimd({ timeout: 100 }), 20, 100, 20), 21);
   assert.equal(feed(aimd({ timeout: 100 }), 20, 100.1, 20), 18);

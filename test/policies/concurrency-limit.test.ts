@@ -193,6 +193,20 @@ test('counts a call as dropped that a timeout has cut short, inside or outside, 
   }
 });
 
+test("counts an answer after its caller's deadline as dropped, though it came", async () => {
+  const { limit, call, end, clock } = setUp(2);
+  call('a', { deadline: 100 });
+  call('b', { deadline: 100 });
+  await clock.advance(100);
+  await end('a');
+  await clock.advance(1);
+  await end('b');
+  assert.deepEqual(limit.samples, [
+    [100, 2, false],
+    [101, 1, true],
+  ]);
+});
+
 test('learns nothing from callers who just left, nor from losers of a hedge [96]', async () => {
   const { limit, gate, call, end } = setUp(5);
   const caller = new AbortController();
