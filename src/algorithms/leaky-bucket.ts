@@ -40,6 +40,9 @@ type Limits = { readonly limit: number; readonly interval: Milliseconds; readonl
 class LeakyBucket extends SmoothMeter {
   #limits: Limits;
   #gap = 0;
+  #slack = 0;
+  /** What a millisecond of idleness earns. */
+  #earning = 0;
 
   constructor(options: LeakyBucketOptions) {
     super();
@@ -54,17 +57,14 @@ class LeakyBucket extends SmoothMeter {
     this.store(this.stored);
   }
 
-  protected override rest(idle: Milliseconds): void {
-    this.store(this.stored + this.worth(idle));
-  }
-
   protected override store(amount: number): void {
-    this.stored = Math.min(amount, this.#limits.burst - 1);
+    this.stored = Math.min(amount, this.#slack);
   }
 
-  protected override spend(cost: number): Milliseconds {
-    const spent = Math.min(this.stored, cost);
-    this.stored -= spent;
+  protected override spend(idle: Milliseconds, cost: number): Milliseconds {
+    const stored = Math.min(this.stored + idle * this.#earning, this.#slack);
+    const spent = Math.min(stored, cost);
+    this.stored = stored - spent;
     return (cost - spent) * this.#gap;
   }
 
@@ -86,6 +86,8 @@ class LeakyBucket extends SmoothMeter {
     check('leakyBucket: limit', limit);
     check('leakyBucket: interval', interval);
     this.#gap = interval / limit;
+    this.#slack = burst - 1;
+    this.#earning = limit / interval;
     this.capacity = Math.max(limit, burst);
     return { limit, interval, burst };
   }

@@ -12,19 +12,22 @@ export class Ledger {
   time: Milliseconds = -Infinity;
   /** The time of the latest reservation that was not cancelled; who comes while it is ahead comes behind it. */
   latest: Milliseconds = -Infinity;
-  #clock: Milliseconds = -Infinity;
   /** What the clock said at time 0; goes back with it. */
   #origin: Milliseconds = 0;
   #reserved = 0;
 
   /** The time, now that the clock says so. */
   advance(now: Milliseconds): Milliseconds {
-    if (now < this.#clock) this.#origin += now - this.#clock;
-    this.#clock = now;
     const time = now - this.#origin;
-    // Rounding may put a clock that has stepped back an instant before where it was.
     if (time > this.time) this.time = time;
+    else if (time < this.time) this.#stepBack(now);
     return this.time;
+  }
+
+  #stepBack(now: Milliseconds): void {
+    this.#origin = now - this.time;
+    // As that may be rounded, and must say the same the next time.
+    this.time = Math.max(this.time, now - this.#origin);
   }
 
   /** How long after `now`, to which it was just advanced, it is `time`: rounded up, so that it will really be by then. */

@@ -17,15 +17,13 @@ export abstract class SmoothMeter implements Meter {
   protected stored = 0;
   readonly #ledger = new Ledger();
   /** When the next one may begin. */
-  #due: Milliseconds = -Infinity;
+  private due: Milliseconds = -Infinity;
   /** By how much what is not yet paid for has been stretched. */
   #stretched = 1;
 
   abstract update(now: Milliseconds, limits: MeterLimits): void;
-  /** Stores what this much idleness earns. */
-  protected abstract rest(idle: Milliseconds): void;
-  /** Takes from what is stored, and says how long the next one has to wait for all of the cost. */
-  protected abstract spend(cost: number): Milliseconds;
+  /** Stores what this much idleness has earned, takes the cost from what is stored, and says how long that takes. */
+  protected abstract spend(idle: Milliseconds, cost: number): Milliseconds;
   /** Keeps within bounds what is stored. */
   protected abstract store(amount: number): void;
   /** What a span of time is worth, once there is nothing stored. */
@@ -33,9 +31,11 @@ export abstract class SmoothMeter implements Meter {
 
   tryAcquire(now: Milliseconds, cost: number = 1): boolean {
     checkCost(cost);
-    const time = this.catchUp(now);
-    if (cost > this.capacity || this.#freeAt(cost) > time) return false;
-    this.#due += this.spend(cost);
+    const time = this.#ledger.advance(now);
+    const idle = time - this.due;
+    if (cost > this.capacity || idle < 0 || cost === 0) return cost === 0 && this.#ledger.latest <= time;
+    // One that has never been asked before has earned nothing by that.
+    this.due = time + this.spend(idle < Infinity ? idle : 0, cost);
     return true;
   }
 
@@ -50,28 +50,28 @@ export abstract class SmoothMeter implements Meter {
     const time = Math.max(this.catchUp(now), this.#freeAt(cost));
     if (cost > this.capacity || !(this.#ledger.wait(now, time) <= maxWait)) return undefined;
     const before = this.stored;
-    const span = this.spend(cost);
+    const span = this.spend(0, cost);
     const spent = before - this.stored;
-    this.#due += span;
+    this.due += span;
     const stretched = this.#stretched;
     return this.#ledger.reserve(now, time, cost, (given) => {
       const share = given / cost;
-      this.#due -= share * span * (this.#stretched / stretched);
+      this.due -= share * span * (this.#stretched / stretched);
       this.store(this.stored + share * spent);
     });
   }
 
   available(now: Milliseconds): number {
     const time = this.catchUp(now);
-    if (this.#due <= time) return this.capacity;
-    return this.#ledger.latest > time ? -this.worth(this.#due - time) : 0;
+    if (this.due <= time) return this.capacity;
+    return this.#ledger.latest > time ? -this.worth(this.due - time) : 0;
   }
 
   protected catchUp(now: Milliseconds): Milliseconds {
     const time = this.#ledger.advance(now);
-    if (time > this.#due) {
-      if (this.#due > -Infinity) this.rest(time - this.#due);
-      this.#due = time;
+    if (time > this.due) {
+      if (this.due > -Infinity) this.spend(time - this.due, 0);
+      this.due = time;
     }
     return time;
   }
@@ -79,12 +79,12 @@ export abstract class SmoothMeter implements Meter {
   /** Has what is not yet paid for take so many times as long. */
   protected stretch(times: number): void {
     const { time } = this.#ledger;
-    this.#due = time + (this.#due - time) * times;
+    this.due = time + (this.due - time) * times;
     this.#stretched *= times;
   }
 
   /** A cost of 0 waits for nobody but those who were promised something. */
   #freeAt(cost: number): Milliseconds {
-    return cost > 0 ? this.#due : this.#ledger.latest;
+    return cost > 0 ? this.due : this.#ledger.latest;
   }
 }

@@ -61,6 +61,10 @@ class WarmUp extends SmoothMeter {
   #most = 0;
   /** With more stored than this, calls are further apart. */
   #threshold = 0;
+  /** By how much further apart, for each of them. */
+  #slope = 0;
+  /** What a millisecond of idleness stores. */
+  #cooling = 0;
 
   constructor(options: WarmUpOptions) {
     super();
@@ -75,29 +79,23 @@ class WarmUp extends SmoothMeter {
     this.stored *= this.#most / before;
   }
 
-  protected override rest(idle: Milliseconds): void {
-    this.store(this.stored + (idle * this.#most) / this.#limits.duration);
-  }
-
   protected override store(amount: number): void {
     this.stored = Math.min(amount, this.#most);
   }
 
-  protected override spend(cost: number): Milliseconds {
-    const before = this.#above();
-    this.stored = Math.max(0, this.stored - cost);
-    const after = this.#above();
-    // The whole cost at the gap when warm, and the triangle or trapezoid above that.
-    const slope = (this.#limits.coldFactor - 1) / (this.#most - this.#threshold);
-    return this.#gap * (cost + (slope * (before - after) * (before + after)) / 2);
+  protected override spend(idle: Milliseconds, cost: number): Milliseconds {
+    const stored = Math.min(this.stored + idle * this.#cooling, this.#most);
+    this.stored = Math.max(0, stored - cost);
+    const fresh = this.#gap * cost;
+    if (stored <= this.#threshold) return fresh;
+    // And the triangle or trapezoid above that.
+    const before = stored - this.#threshold;
+    const after = Math.max(0, this.stored - this.#threshold);
+    return fresh + (this.#slope * (before - after) * (before + after)) / 2;
   }
 
   protected override worth(span: Milliseconds): number {
     return span / this.#gap;
-  }
-
-  #above(): number {
-    return Math.max(0, this.stored - this.#threshold);
   }
 
   #set(options: WarmUpOptions): Limits {
@@ -119,6 +117,8 @@ class WarmUp extends SmoothMeter {
     this.#gap = interval / limit;
     this.#threshold = duration / (2 * this.#gap);
     this.#most = this.#threshold + (2 * duration) / (this.#gap * (1 + coldFactor));
+    this.#slope = (this.#gap * (coldFactor - 1)) / (this.#most - this.#threshold);
+    this.#cooling = this.#most / duration;
     this.capacity = Math.max(limit, 1);
     return { limit, interval, duration, coldFactor };
   }

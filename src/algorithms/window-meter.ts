@@ -44,7 +44,7 @@ export function changed(before: WindowMeterOptions, limits: MeterLimits): Window
  */
 export class WindowMeter implements Meter {
   readonly #factory: string;
-  /** Whether what the window before admitted counts too, as far as that still overlaps with the last `interval`. */
+  /** Whether the window before counts too, as far as it still overlaps with the last `interval`. */
   readonly #sliding: boolean;
   readonly #ledger = new Ledger();
   #limit: number;
@@ -52,6 +52,7 @@ export class WindowMeter implements Meter {
   /** The window at hand, counted from time 0, and when it ends. */
   #index = -Infinity;
   #end: Milliseconds = -Infinity;
+  /** 0 where windows are fixed. */
   #previous = 0;
   #current = 0;
   /** Windows to come, the last of them not empty. */
@@ -70,9 +71,11 @@ export class WindowMeter implements Meter {
   tryAcquire(now: Milliseconds, cost: number = 1): boolean {
     checkCost(cost);
     const time = this.#advance(now);
-    if (this.#ahead.length > 0) return false;
-    if (this.#freeAt(this.#index, this.#previous, this.#current, cost) > time) return false;
-    this.#current += cost;
+    const taken = this.#current + cost;
+    if (this.#ahead.length > 0 || taken > this.#limit + rounding) return false;
+    // Where both windows fit in there is nothing to work out; else times are compared, as for who waits, and not counts.
+    if (this.#previous > this.#limit - taken && this.#freeAt(this.#index, this.#previous, taken) > time) return false;
+    this.#current = taken;
     return true;
   }
 
@@ -99,8 +102,7 @@ export class WindowMeter implements Meter {
   available(now: Milliseconds): number {
     const time = this.#advance(now);
     if (this.#ahead.length > 0) return -this.#ahead.reduce((sum, count) => sum + count);
-    const still = this.#sliding ? (this.#previous * (this.#end - time)) / this.#interval : 0;
-    return this.#limit - this.#current - still;
+    return this.#limit - this.#current - (this.#previous * (this.#end - time)) / this.#interval;
   }
 
   update(now: Milliseconds, limits: MeterLimits): void {
@@ -126,7 +128,7 @@ export class WindowMeter implements Meter {
     const index = this.#windowOf(this.#ledger.time);
     const steps = Math.min(index - this.#index, this.#ahead.length + 2);
     for (let step = 0; step < steps; step++) {
-      this.#previous = this.#current;
+      this.#previous = this.#sliding ? this.#current : 0;
       this.#current = this.#ahead.shift() ?? 0;
     }
     this.#index = index;
@@ -140,20 +142,20 @@ export class WindowMeter implements Meter {
     return index * this.#interval > time ? index - 1 : index;
   }
 
-  /** When a window has room; `Infinity` if it has none before it ends. A time, not a count, so that waits are exact. */
-  #freeAt(index: number, previous: number, current: number, cost: number): Milliseconds {
-    const left = this.#limit - current - cost;
-    if (left < -rounding) return Infinity;
-    const room = Math.max(0, left);
+  /** When a window has room for so much; `Infinity` if never before it ends. */
+  #freeAt(index: number, previous: number, taken: number): Milliseconds {
+    if (taken > this.#limit + rounding) return Infinity;
+    const room = Math.max(0, this.#limit - taken);
     const start = index * this.#interval;
-    return this.#sliding && previous > room ? start + this.#interval * (1 - room / previous) : start;
+    return previous > room ? start + this.#interval * (1 - room / previous) : start;
   }
 
   /** Where and when a cost can be had, in no window before the last that is taken. */
   #place(cost: number): { at: Milliseconds; offset: number } {
     for (let offset = this.#ahead.length; ; offset++) {
       const index = this.#index + offset;
-      const at = Math.max(this.#freeAt(index, this.#count(offset - 1), this.#count(offset), cost), this.#ledger.time);
+      const previous = offset > 0 && !this.#sliding ? 0 : this.#count(offset - 1);
+      const at = Math.max(this.#freeAt(index, previous, this.#count(offset) + cost), this.#ledger.time);
       if (at < (index + 1) * this.#interval) return { at, offset };
     }
   }
