@@ -13,7 +13,8 @@ import type { Meter } from './meter.ts';
  * tokens, but for those above a lower `burst`; reservations keep their times, so that the bound may be exceeded once.
  *
  * (As golang.org/x/time/rate does. There a cancel may give back more than its cost, once others behind it have been
- * cancelled, and so exceed the bound; here it never does. J. S. Turner, New directions in communications, IEEE Communications 24 (10), 1986.)
+ * cancelled, and so exceed the bound; here it never does. J. S. Turner, New directions in communications, IEEE
+ * Communications 24 (10), 1986.)
  *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
