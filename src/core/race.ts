@@ -227,14 +227,12 @@ export class Race implements Follower {
   /** This one is taken, and the others are ended before the caller hears of it. */
   private finish(taken: Runner | undefined, outcome: Outcome, verdict: Verdict): void {
     const { rules, runners, context } = this;
-    const first = runners[0] as Runner;
     this.taken = taken;
     this.close();
     if (taken === undefined || runners.length > 1) {
       const error = new AbandonedError({ name: rules.name, message: 'superseded: another call was taken' });
       for (const runner of runners) if (runner !== taken) this.supersede(runner, error);
     }
-    if (taken !== first && first.outcome !== undefined) this.letGo(first.outcome);
     if (runners.length > 1 && taken?.outcome === outcome && verdict !== 'failure') {
       rules.won?.(taken.number, runners.length);
     }
@@ -253,10 +251,12 @@ export class Race implements Follower {
   }
 
   private close(): void {
+    const first = this.runners[0] as Runner;
     this.over = true;
     this.rest();
     unfollow(this);
-    if (this.runners[0]?.outcome === undefined) this.learn(false);
+    if (first.outcome === undefined) this.learn(false);
+    else if (first !== this.taken) this.letGo(first.outcome);
   }
 
   private settle(verdict: Verdict): void {

@@ -271,6 +271,36 @@ test('a value that is judged a failure is given if nothing is better, else dispo
   }
 });
 
+test('a value that is judged a failure is disposed of, too, when the call is stopped meanwhile [15, 93]', async () => {
+  for (const [how, given, hint] of [
+    ['abort', [1, 2], 0],
+    ['abort', [1], 1_000],
+    ['timeout', [1, 2], 0],
+    ['cooperative timeout', [1, 2], 0],
+  ] as const) {
+    const clock = new ManualClock();
+    const disposed: number[] = [];
+    const thing = (n: number) => ({ retryAfter: hint, [Symbol.dispose]: () => disposed.push(n) });
+    const { task } = service(clock, [
+      { takes: 5, gives: thing(1) },
+      { takes: 100, gives: thing(2), deaf: true },
+    ]);
+    const patience = timeout({
+      duration: how === 'abort' ? 10_000 : 20,
+      mode: how === 'cooperative timeout' ? 'cooperative' : 'aggressive',
+      clock,
+    });
+    const controller = new AbortController();
+    const result = pipeline(patience, hedge({ delay: 10, clock, classify: () => 'failure' })).execute(task, controller);
+    const rejected = assert.rejects(result);
+    await clock.advance(20);
+    if (how === 'abort') controller.abort();
+    await clock.advance(1_000);
+    await rejected;
+    assert.deepEqual(disposed.sort(), given, how);
+  }
+});
+
 test('a budget bounds hedges, and its refusal cancels nothing [95]', async () => {
   const clock = new ManualClock();
   const none: Budget = { begin() {}, tryRetry: () => false, end() {} };
