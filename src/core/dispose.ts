@@ -6,12 +6,26 @@ interface Disposed extends Partial<AsyncDisposable>, Partial<Disposable> {
   readonly body?: { readonly locked?: boolean; cancel?(): PromiseLike<void> } | null;
 }
 
+/** Of values that several callers got: how many besides the first have not let go of it. */
+const others = new WeakMap<object, number>();
+
+/** So many callers get this value: it is let go of when the last of them does. */
+export function share(value: unknown, callers: number): void {
+  if (callers > 1 && Object(value) === value) others.set(value as object, othersOf(value) + callers - 1);
+}
+
+function othersOf(value: unknown): number {
+  return others.get(value as object) ?? 0;
+}
+
 /**
  * Lets go of a value that nobody gets: by its `Symbol.asyncDispose`, else its `Symbol.dispose`, else an unlocked `body`
  * is cancelled; or by `by`, if that is given. What fails, now or later, goes to `onListenerError`.
  */
 export function dispose(value: unknown, by?: (value: unknown) => unknown): void {
-  if (by !== undefined || Object(value) === value) release(value as Disposed, by).catch(reportError);
+  const left = othersOf(value);
+  if (left > 0) others.set(value as object, left - 1);
+  else if (by !== undefined || Object(value) === value) release(value as Disposed, by).catch(reportError);
 }
 
 /** Async, so that whatever throws becomes its rejection. */

@@ -1,4 +1,6 @@
 import { type Follower, unfollow } from './abort.ts';
+import { discard } from './discard.ts';
+import { share } from './dispose.ts';
 import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { Milliseconds, Task } from './policy.ts';
 import { adopted, capture, captured } from './promise.ts';
@@ -33,6 +35,8 @@ export class SharedWork extends PlainScope {
   private readonly waiters: Set<Waiter> = new Set();
   private readonly first: Scope;
   private readonly over: (work: SharedWork) => void;
+  /** Nobody waits any more. */
+  private gone = false;
 
   /** `over` is told before anybody else when nobody may join any more; maybe twice. */
   constructor(first: Scope, over: (work: SharedWork) => void) {
@@ -87,6 +91,7 @@ export class SharedWork extends PlainScope {
       this.over(this);
       this.alive().end(reason, gently);
       if (gently) return;
+      this.gone = true;
     } else this.waiters.delete(waiter);
     unfollow(waiter);
     waiter.reject(reason);
@@ -94,6 +99,9 @@ export class SharedWork extends PlainScope {
 
   private settled(outcome: Outcome): void {
     this.over(this);
+    if (this.gone) return discard(outcome);
+    // One who is stopped with it on its way to him lets go of it, and not of what the others got.
+    if (outcome.ok) share(outcome.value, this.waiters.size);
     // Each waiter's own guards wait for what is held, which goes on while one of them is there.
     const held = this.life?.held;
     for (const waiter of this.waiters) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'vitest';
-import { dispose } from '../../src/core/dispose.ts';
+import { dispose, share } from '../../src/core/dispose.ts';
 import { onListenerError } from '../../src/core/events.ts';
 
 let reported: unknown[];
@@ -109,4 +109,26 @@ test('hands any value to the way out it was given, and only to that', () => {
   dispose(value, (each) => disposed.push(each));
   dispose(7, (each) => disposed.push(each));
   assert.deepEqual(disposed, [value, 7]);
+});
+
+test('what several got is let go of when the last of them has done so', () => {
+  let calls = 0;
+  const value = { [Symbol.dispose]: () => calls++ };
+  share(value, 2);
+  share(value, 2);
+  for (const disposed of [0, 0, 1, 2]) {
+    dispose(value);
+    assert.equal(calls, disposed);
+  }
+  share(value, 2);
+  let own = 0;
+  for (const disposed of [0, 1]) {
+    dispose(value, () => own++);
+    assert.equal(own, disposed);
+  }
+  for (const nothing of [undefined, 'text', 0]) {
+    share(nothing, 2);
+    dispose(nothing, () => own++);
+  }
+  assert.equal(own, 4);
 });

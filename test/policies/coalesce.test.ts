@@ -8,6 +8,7 @@ import { pipeline } from '../../src/core/pipeline.ts';
 import type { CallOptions, Context, Policy, Task } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { type CoalesceEvent, type CoalesceOptions, coalesce } from '../../src/policies/coalesce.ts';
+import { hedge } from '../../src/policies/hedge.ts';
 import { retry } from '../../src/policies/retry.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
@@ -174,6 +175,43 @@ test('a value that comes when nobody waits any more is disposed of [15]', async 
   runs[0]?.resolve({ [Symbol.dispose]: () => disposed++ });
   await turn();
   assert.equal(disposed, 1);
+});
+
+test('a value that several got is disposed of when the last of them is stopped with it on its way [15, 99]', async () => {
+  const clock = new ManualClock();
+  for (const gone of [[0], [1], [0, 2], [0, 1, 2]]) {
+    let most = 0;
+    // At some moment it has been given, and has not yet come out of the pipelines.
+    for (let moment = 0; moment < 10; moment++) {
+      const shared = coalesce();
+      const { task, runs } = byHand();
+      const waiters = callers(pipeline(timeout({ duration: 1_000, clock }), shared.for('a')), task, 3);
+      await turn();
+      let disposed = 0;
+      runs[0]?.resolve({ [Symbol.dispose]: () => disposed++ });
+      for (let i = 0; i < moment; i++) await undefined;
+      for (const i of gone) waiters[i]?.controller.abort();
+      await turn();
+      const without = waiters.filter(({ state }) => 'error' in (state.now as object)).length;
+      assert.equal(disposed, without === 3 ? 1 : 0);
+      most = Math.max(most, without);
+    }
+    assert.equal(most, gone.length);
+  }
+});
+
+test('a hedge outside, whose calls all share one run, leaves the value to the caller [93]', async () => {
+  const clock = new ManualClock();
+  const { task, runs } = byHand();
+  const result = pipeline(hedge({ delay: 10, maxHedges: 2, clock }), coalesce().for('a')).execute(task);
+  await clock.advance(50);
+  assert.equal(runs.length, 1);
+  let disposed = 0;
+  const value = { [Symbol.dispose]: () => disposed++ };
+  runs[0]?.resolve(value);
+  assert.equal(await result, value);
+  await clock.advance(50);
+  assert.equal(disposed, 0);
 });
 
 test('a signal that has aborted before joins nothing, and a waiter’s timeout takes nobody with it [1, 99]', async () => {
