@@ -4,7 +4,7 @@ import { type Follower, unfollow } from '../core/abort.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { timeLeft } from '../core/deadline.ts';
 import { ShedError } from '../core/errors.ts';
-import { emit, type Listener } from '../core/events.ts';
+import { emit, type Listener, reportError } from '../core/events.ts';
 import { checked, duration, integer, objectWith, oneOf, typed } from '../core/options.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
@@ -18,7 +18,10 @@ export interface ShedOptions {
   maxQueued?: number | undefined;
   /** How long a call may wait. 0 or more. Default `Infinity`: until its deadline, or until it is given up. */
   maxWait?: Milliseconds | undefined;
-  /** Tells an overload by how long calls wait, and says when to give one up. Default `codel()`. One for each `shed`. */
+  /**
+   * Tells an overload by how long calls wait, and says when to give one up. Default `codel()`. One for each `shed`. What it
+   * throws is reported, and gives nobody up.
+   */
   detector?: OverloadDetector | undefined;
   /**
    * Who of one priority is served first: `'fifo'`, who came first; `'lifo'`, who came last; `'adaptive'`, the default,
@@ -122,7 +125,21 @@ export function shed(options: ShedOptions): Shed {
     onEvent: typed('function'),
   });
   integer(1)('shed: maxConcurrent', maxConcurrent);
-  const queue = new ShedQueue<Waiter>({ maxQueued, order, detector, dropped });
+  /** Whoever waits must be served, whatever becomes of it. */
+  const judge: OverloadDetector = {
+    shouldShed(now, delay) {
+      try {
+        return detector.shouldShed(now, delay);
+      } catch (error) {
+        reportError(error);
+        return false;
+      }
+    },
+    get overloaded() {
+      return detector.overloaded;
+    },
+  };
+  const queue = new ShedQueue<Waiter>({ maxQueued, order, detector: judge, dropped });
   let running = 0;
   let timer: { cancel(): void } | undefined;
   /** When that runs: at the first due time of the line, or earlier. */
@@ -137,19 +154,15 @@ export function shed(options: ShedOptions): Shed {
         // Nobody waits while a place is free.
         if (running >= maxConcurrent) return wait(context);
         if (timeLeft(context, clock, Infinity) === 0) return rejected('expired', context.priority);
-        if (detector.shouldShed(clock.coarse(), 0)) return rejected('overloaded', context.priority);
+        if (judge.shouldShed(clock.coarse(), 0)) return rejected('overloaded', context.priority);
         running++;
         return undefined;
       },
       leave() {
-        let next: Waiter | undefined;
-        try {
-          if (queue.length > 0) next = queue.take(clock.now());
-        } finally {
-          // Not before: a place that is free for a moment might be taken by whoever hears that a call was given up.
-          if (next === undefined) running--;
-        }
-        if (next !== undefined) settle(next, undefined);
+        const next = queue.length > 0 ? queue.take(clock.now()) : undefined;
+        // Not before: a place that is free for a moment might be taken by whoever hears that a call was given up.
+        if (next === undefined) running--;
+        else settle(next, undefined);
         arm();
       },
     },

@@ -9,6 +9,7 @@ import type { CallOptions } from '../../src/core/policy.ts';
 import { type Shed, type ShedEvent, type ShedOptions, shed } from '../../src/policies/shed.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { reported } from '../core/support.ts';
 import lifo from '../vectors/traffic-lifo-queue-order.json' with { type: 'json' };
 
 /** A service with a log, and tasks that end when they are told to. */
@@ -376,30 +377,43 @@ test('who hears that a call was given up, and calls again, takes nobody’s plac
   assert.deepEqual([most <= 3, ran > 3, gate.running, gate.queued], [true, true, 0, 0]);
 });
 
-test('a listener that throws changes nothing, and a detector that throws loses no place', async () => {
-  const clock = new ManualClock();
-  let broken = false;
-  const detector = {
-    overloaded: false,
-    shouldShed: () => {
-      if (broken) throw new Error('broken');
-      return false;
-    },
+test('a detector that throws is reported, and gives nobody up', async () => {
+  const detector = new Switch();
+  const { log, gate, call, end } = setUp({ maxConcurrent: 1, detector });
+  for (const name of ['a', 'b', 'c']) call(name);
+  detector.shouldShed = () => {
+    throw new Error('broken');
   };
-  const gate = shed({ maxConcurrent: 1, clock, detector });
+  await end('a');
+  await end('b');
+  await end('c');
+  call('d');
+  await end('d');
+  assert.deepEqual(log, ['a runs', 'b runs', 'c runs', 'd runs']);
+  assert.deepEqual([gate.running, gate.queued], [0, 0]);
+  assert.deepEqual(
+    reported.splice(0).map((error) => (error as Error).message),
+    ['broken', 'broken', 'broken'],
+  );
+});
+
+test('a listener that throws changes nothing [101]', async () => {
+  const clock = new ManualClock();
+  const onEvent = () => {
+    throw new Error('listener');
+  };
+  const gate = shed({ maxConcurrent: 1, maxQueued: 1, clock, onEvent });
   let end = (): void => {};
   const first = gate.execute(() => new Promise<void>((resolve) => (end = resolve)));
   const second = gate.execute(() => 'second');
-  broken = true;
   await assert.rejects(
-    shed({ maxConcurrent: 1, detector }).execute(() => {}),
-    { message: 'broken' },
+    gate.execute(() => 'third'),
+    ShedError,
   );
-  broken = false;
   end();
   await first;
   assert.equal(await second, 'second');
-  assert.equal(gate.running, 0);
+  assert.deepEqual([gate.running, gate.queued, reported.splice(0).length], [0, 0, 2]);
 });
 
 test('refuses options that make no sense, and changes none [7]', () => {
