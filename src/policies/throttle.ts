@@ -42,6 +42,7 @@ export interface Throttle extends Policy {
    *
    * @param now on the clock's monotonic scale
    * @param priority default 0
+   * @throws {TypeError | RangeError} for a `now` that is no finite number: what is counted is forgotten by it
    */
   rejectionProbability(now: Milliseconds, priority?: number): number;
   /** Nothing is counted: made anew, it would do the same. */
@@ -107,7 +108,10 @@ export function throttle(options: ThrottleOptions = {}): Throttle {
       },
     },
     {
-      rejectionProbability: (now, priority) => calls.rejectionProbability(now, priority),
+      rejectionProbability(now, priority) {
+        number(-Number.MAX_VALUE, Number.MAX_VALUE)(`${name}: now`, now);
+        return calls.rejectionProbability(now, priority);
+      },
       get idle() {
         return calls.idle(clock.coarse());
       },

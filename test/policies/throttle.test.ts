@@ -171,3 +171,15 @@ test('refuses options that make no sense [7]', () => {
     assert.throws(() => throttle(options as unknown as ThrottleOptions), error, JSON.stringify(options));
   }
 });
+
+test('asked about no time at all, it says so and goes on counting', async () => {
+  const { clock, policy, probability } = setUp();
+  for (let i = 0; i < 3; i++) await assert.rejects(policy.execute(fail));
+  for (const now of [NaN, Infinity, -Infinity])
+    assert.throws(() => policy.rejectionProbability(now), { name: 'RangeError', message: /throttle: now must be/ });
+  assert.throws(() => policy.rejectionProbability('0' as unknown as number), TypeError);
+  assert.equal(probability(), 3 / 4);
+  await clock.advance(120_000);
+  assert.equal(probability(), 0);
+  assert.equal(policy.idle, true);
+});
