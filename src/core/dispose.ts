@@ -11,11 +11,8 @@ const others = new WeakMap<object, number>();
 
 /** So many callers get this value: it is let go of when the last of them does. */
 export function share(value: unknown, callers: number): void {
-  if (callers > 1 && Object(value) === value) others.set(value as object, othersOf(value) + callers - 1);
-}
-
-function othersOf(value: unknown): number {
-  return others.get(value as object) ?? 0;
+  if (callers < 2 || Object(value) !== value) return;
+  others.set(value as object, (others.get(value as object) ?? 0) + callers - 1);
 }
 
 /**
@@ -23,8 +20,8 @@ function othersOf(value: unknown): number {
  * is cancelled; or by `by`, if that is given. What fails, now or later, goes to `onListenerError`.
  */
 export function dispose(value: unknown, by?: (value: unknown) => unknown): void {
-  const left = othersOf(value);
-  if (left > 0) others.set(value as object, left - 1);
+  const left = others.get(value as object);
+  if (left) others.set(value as object, left - 1);
   else if (by !== undefined || Object(value) === value) release(value as Disposed, by).catch(reportError);
 }
 
