@@ -170,7 +170,8 @@ test('hedges a call that is slow, after two seconds', async () => {
 });
 
 test('says which option of which part is wrong [7]', () => {
-  const wrong = (options: object, error: RegExp) => assert.throws(() => standardPipeline(options as never), error);
+  const wrong = (options: object, error: RegExp | RangeErrorConstructor) =>
+    assert.throws(() => standardPipeline(options as never), error);
   wrong({ retry: 3 }, /standardPipeline: retry must be options, a policy or false, got 3/);
   wrong({ timeout: '5s' }, /standardPipeline: timeout must be milliseconds, a policy or false, got "5s"/);
   wrong({ timeout: -1 }, /standardPipeline: timeout must be a number of milliseconds, 0 or more, got -1/);
