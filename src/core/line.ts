@@ -95,7 +95,7 @@ export class WaitingLine<Permit> {
     follow(context, waiter);
     if (left < Infinity) {
       waiter.timer = { previous: undefined, next: undefined, batch: undefined, expire: undefined };
-      expiry(clock, left)(waiter.timer, () => this.leave(waiter, () => expired(waiter)));
+      expiry(clock, left)(waiter.timer, () => this.leave(waiter, expired));
     }
     // Only a higher priority may go before those who wait already.
     if (this.ranks.length > 1) this.admit();
@@ -121,9 +121,9 @@ export class WaitingLine<Permit> {
   }
 
   /** Sends one waiter away; those behind move up, if there is enough for them. */
-  leave(waiter: Waiter<Permit>, error: () => RejectedError | Promise<never>): void {
+  leave(waiter: Waiter<Permit>, error: (waiter: Waiter<Permit>) => RejectedError | Promise<never>): void {
     this.remove(waiter);
-    waiter.settle(error());
+    waiter.settle(error(waiter));
     this.admit();
   }
 
