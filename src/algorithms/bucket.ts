@@ -141,16 +141,17 @@ export class Bucket implements Meter {
   }
 
   #levelAt(now: Milliseconds): number {
-    if (now < this.#last) this.#stepBack(this.#last - now);
+    if (now < this.#last) this.#stepBack(now);
     const level = this.#level + (now - this.#last) * this.#limit;
     return level > this.#capacity ? this.#capacity : level;
   }
 
   /** All that has been goes back with the clock, so that it is as long ago as before. */
-  #stepBack(step: Milliseconds): void {
-    this.#last -= step;
+  #stepBack(now: Milliseconds): void {
+    const step = this.#last - now;
     this.#charged -= step;
     this.#stepped += step;
+    this.#last = now;
   }
 
   #charge(now: Milliseconds, left: number): void {
