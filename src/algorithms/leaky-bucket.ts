@@ -62,6 +62,7 @@ class LeakyBucket extends SmoothMeter {
   }
 
   protected override spend(idle: Milliseconds, cost: number): Milliseconds {
+    if (this.#slack === 0) return cost * this.#gap;
     const stored = Math.min(this.stored + idle * this.#earning, this.#slack);
     const spent = Math.min(stored, cost);
     this.stored = stored - spent;

@@ -49,14 +49,17 @@ export abstract class SmoothMeter implements Meter {
     checkCost(cost);
     const time = Math.max(this.catchUp(now), this.#freeAt(cost));
     if (cost > this.capacity || !(this.#ledger.wait(now, time) <= maxWait)) return undefined;
-    const before = this.stored;
+    const { due, stored } = this;
     const span = this.spend(0, cost);
-    const spent = before - this.stored;
-    this.due += span;
+    const spent = stored - this.stored;
+    const next = due + span;
+    this.due = next;
     const stretched = this.#stretched;
     return this.#ledger.reserve(now, time, cost, (given) => {
       const share = given / cost;
-      this.due -= share * span * (this.#stretched / stretched);
+      // The last of all leaves nothing behind, not even a rounding, by which the next would be a trifle too early.
+      if (share === 1 && this.due === next) this.due = due;
+      else this.due -= share * span * (this.#stretched / stretched);
       this.store(this.stored + share * spent);
     });
   }
