@@ -1,8 +1,13 @@
 import { allOf } from '../../src/algorithms/all-of.ts';
+import { fixedWindow } from '../../src/algorithms/fixed-window.ts';
 import { gcra } from '../../src/algorithms/gcra.ts';
 import { keyedGcra } from '../../src/algorithms/keyed-gcra.ts';
+import { leakyBucket } from '../../src/algorithms/leaky-bucket.ts';
 import type { Meter } from '../../src/algorithms/meter.ts';
+import { slidingLog } from '../../src/algorithms/sliding-log.ts';
+import { slidingWindow } from '../../src/algorithms/sliding-window.ts';
 import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
+import { warmUp } from '../../src/algorithms/warm-up.ts';
 import { collectGarbage, heapUsed } from '../counts.ts';
 import { type Case, lowerDecile } from '../runner.ts';
 import type { Figure } from '../table.ts';
@@ -13,10 +18,15 @@ const limits = { limit: 1_000_000, interval: 1 };
 const meters: Readonly<Record<string, Meter>> = {
   tokenBucket: tokenBucket(limits),
   gcra: gcra(limits),
+  fixedWindow: fixedWindow(limits),
+  slidingWindow: slidingWindow(limits),
+  slidingLog: slidingLog(limits),
+  leakyBucket: leakyBucket(limits),
+  warmUp: warmUp({ ...limits, duration: 1 }),
   'allOf two': allOf(tokenBucket(limits), gcra(limits)),
 };
-/** Two meters are asked, and then charged. */
-const required: Readonly<Record<string, number>> = { 'allOf two': 2 };
+/** Two meters are asked, and then charged; the log writes down each call, and strikes out one that is too old. */
+const required: Readonly<Record<string, number>> = { 'allOf two': 2, slidingLog: 1.25 };
 
 const keys = Array.from({ length: 1_000_000 }, (_, i) => `key-${i}`);
 const keyed = Object.assign(keyedGcra({ limit: 1e12, interval: 1_000_000 }), { keys });
