@@ -107,6 +107,8 @@ export function degradation<const Level extends string = 'normal' | 'reduced' | 
   const broken = new Set<unknown>();
   let byHand = false;
   let read = -Infinity;
+  /** A signal that asks for the level itself gets the one at hand. */
+  let reading = false;
 
   return {
     get level() {
@@ -152,9 +154,13 @@ export function degradation<const Level extends string = 'normal' | 'reduced' | 
 
   function present(): number {
     const now = clock.coarse();
-    if (!byHand && !(now >= read && now - read < interval)) {
+    if (!byHand && !reading && !(now >= read && now - read < interval)) {
       read = now;
-      move(() => state.update(signals.map(reading), now));
+      reading = true;
+      const readings = signals.map(readingOf);
+      reading = false;
+      // One of them may have set the level by hand.
+      if (!byHand) move(() => state.update(readings, now));
     }
     return state.level;
   }
@@ -168,14 +174,14 @@ export function degradation<const Level extends string = 'normal' | 'reduced' | 
     emit(onEvent, { type: 'level', name, level, previous, by: byHand ? 'hand' : 'signals' });
   }
 
-  function reading(signal: Signal): number {
+  function readingOf(signal: Signal): number {
     let error: unknown;
     try {
       const value: unknown = signal.read();
-      const reading = typeof value === 'boolean' ? Number(value) : value;
-      if (typeof reading === 'number' && !Number.isNaN(reading)) {
+      const amount = typeof value === 'boolean' ? Number(value) : value;
+      if (typeof amount === 'number' && !Number.isNaN(amount)) {
         broken.delete(signal);
-        return reading;
+        return amount;
       }
       hear(value);
       error = new TypeError(`${name}: a signal for ${levels[signal.level]} must give a number, got ${shown(value)}`);

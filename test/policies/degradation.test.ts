@@ -6,7 +6,7 @@ import { pipeline } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
-import { type DegradationEvent, degradation } from '../../src/policies/degradation.ts';
+import { type Degradation, type DegradationEvent, degradation } from '../../src/policies/degradation.ts';
 import { fallback } from '../../src/policies/fallback.ts';
 import { retry } from '../../src/policies/retry.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
@@ -183,6 +183,37 @@ test('by hand it stays, whatever the signals call for, until they have their say
   assert.equal(shop.level, 'reduced');
   shop.auto();
   assert.equal(shop.level, 'normal');
+});
+
+test('a signal may ask for the level, or set it by hand, while it is read', () => {
+  const asked: string[] = [];
+  const read = () => {
+    asked.push(service.level);
+    return true;
+  };
+  const signals = [
+    { level: 'reduced', read },
+    { level: 'minimal', read },
+  ] as const;
+  const service = degradation({ interval: 0, signals });
+  assert.equal(service.level, 'minimal');
+  assert.deepEqual(asked, ['normal', 'normal']);
+
+  const events: DegradationEvent[] = [];
+  const byHand = (): number => {
+    held.set('reduced');
+    return 1;
+  };
+  const held: Degradation<'normal' | 'reduced' | 'minimal'> = degradation({
+    signals: [{ level: 'minimal', read: byHand }],
+    onEvent: (event) => events.push(event),
+  });
+  assert.equal(held.level, 'reduced');
+  assert.equal(held.level, 'reduced');
+  assert.deepEqual(
+    events.map((event) => [event.level, 'by' in event && event.by]),
+    [['reduced', 'hand']],
+  );
 });
 
 test('a signal that throws, or gives no number, is reported once and calls for nothing', async () => {
