@@ -1,5 +1,6 @@
 import type { Figures } from './figures.ts';
-import { milliseconds, percent, seconds, whole } from './words.ts';
+import type { RushFigures } from './rush-figures.ts';
+import { milliseconds, percent, percentUp, seconds, whole } from './words.ts';
 
 /** One thing a run is there to show, in words, and whether its figures bear it out. */
 export interface Claim {
@@ -47,6 +48,36 @@ export function claimsOf({ bare, pipeline, breaker, outage }: Figures): Claim[] 
             `and closed for good ${seconds(closed.at - outage.to)} after it ended.`
           : 'The circuit opened in the outage and closed after it.',
       shown: opened !== undefined && closed !== undefined && closed.at >= outage.to && closed === breaker.at(-1),
+    },
+  ];
+}
+
+export function rushClaimsOf({ endless, shed, quota, asked, capacity }: RushFigures): Claim[] {
+  const { bare, limited } = quota;
+  return [
+    {
+      text:
+        `Asked for ${(asked / capacity).toFixed(1)} times what it could do, the server with an endless line answered ` +
+        `${percent(endless.all.goodput)} of the calls in time, and with shed ${percent(shed.all.goodput)}: ` +
+        `${percentUp(endless.workForNobody)} and ${percentUp(shed.workForNobody)} of the work was for callers who had left.`,
+      shown: shed.all.inTime > 2 * endless.all.inTime && shed.workForNobody < endless.workForNobody,
+    },
+    {
+      text:
+        `Critical calls go first, and are given up last: shed answered ${percent(shed.critical.goodput)} of them in time, ` +
+        `and the endless line ${percent(endless.critical.goodput)}.`,
+      shown:
+        shed.critical.goodput > shed.ordinary.goodput &&
+        shed.critical.goodput > 0.5 &&
+        shed.critical.inTime > 2 * endless.critical.inTime,
+    },
+    {
+      text:
+        `Allowed ${whole(quota.allowed)} requests a second, the bare sender had ${whole(bare.refused)} of its ` +
+        `${whole(bare.calls)} refused. Through rateLimit ${whole(limited.answered)} were answered and ` +
+        `${whole(limited.refused)} refused; the other ${whole(limited.turnedAway)} were never sent, and half of them ` +
+        `knew within ${Math.max(1, Math.ceil(limited.waits.p50))} ms.`,
+      shown: bare.refused > 0 && limited.refused === 0 && limited.answered > 0 && limited.waits.p50 < 50,
     },
   ];
 }

@@ -88,7 +88,7 @@ function count(calls: readonly Call[], result: Result): number {
   return calls.filter((call) => call.result === result).length;
 }
 
-function waitsOf(calls: readonly Call[]): Waits {
+export function waitsOf(calls: readonly Pick<Call, 'waited'>[]): Waits {
   const histogram = createHistogram();
   // It takes whole numbers from 1 on, so microseconds.
   for (const { waited } of calls) histogram.record(Math.max(1, Math.round(waited * 1_000)));

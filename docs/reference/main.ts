@@ -1,28 +1,33 @@
 import type { WriteStream } from 'node:tty';
 import { parseArgs } from 'node:util';
 import type { Milliseconds } from '../../src/core/policy.ts';
-import { claimsOf } from './claims.ts';
+import { claimsOf, rushClaimsOf } from './claims.ts';
 import { bareClient, pipelineClient } from './clients.ts';
 import { type Figures, figuresOf, type Transition } from './figures.ts';
 import { makePlan, type Plan } from './plan.ts';
-import { progressLine, startProgress } from './progress.ts';
-import { report, story } from './report.ts';
+import { progressLine, rushLine, startProgress } from './progress.ts';
+import { conclusion, report, story } from './report.ts';
+import { startRush } from './rush.ts';
+import { type RushFigures, rushFiguresOf } from './rush-figures.ts';
+import { type RushPlan, rushPlan } from './rush-plan.ts';
+import { rushReport, rushStory } from './rush-report.ts';
 import { type Call, sendTraffic, warmUp } from './traffic.ts';
 import { startUpstream } from './upstream.ts';
 
-const help = `Sends the same calls to a misbehaving HTTP server on loopback, bare and through a holdfast pipeline.
+const help = `Sends the same calls to a misbehaving HTTP server on loopback, bare and through a holdfast pipeline. Then, for four
+seconds, asks servers for more than they can do, or allow, with and without shed and rateLimit.
 
 npm start -- [options]
   --seed N      another schedule of misfortunes; default 1
-  --seconds N   for how long calls are made, 8 to 60; default 16
+  --seconds N   for how long the misbehaving server is called, 8 to 60; default 13
   --json        print the figures as JSON, and progress to stderr; with npm's --silent nothing else is printed
   --help        print this
 
 Exit code 0 when the run showed what it is there to show, 1 when it did not, 2 for options it does not know.
 `;
 
-/** Runs the main job once. What it did comes out as events; what it came to, as figures. */
-async function run(plan: Plan, progressTo: WriteStream): Promise<Figures> {
+/** The first act, once. What it did comes out as events; what it came to, as figures. */
+async function callMisbehaving(plan: Plan, progressTo: WriteStream): Promise<Figures> {
   const calls: Call[] = [];
   const breaker: Transition[] = [];
   let start = performance.now();
@@ -50,6 +55,19 @@ async function run(plan: Plan, progressTo: WriteStream): Promise<Figures> {
   return figuresOf(plan, { calls, arrivals: upstream.arrivals, breaker });
 }
 
+/** The second. */
+async function rush(plan: RushPlan, progressTo: WriteStream): Promise<RushFigures> {
+  progressTo.write(rushStory(plan, progressTo));
+  const { happenings, elapsed, ended } = await startRush(plan);
+  const progress = startProgress(progressTo, () => rushLine(elapsed(), happenings));
+  try {
+    await ended;
+  } finally {
+    progress.stop();
+  }
+  return rushFiguresOf(plan, happenings);
+}
+
 async function main(args: string[]): Promise<number> {
   let options: { seed: number; duration: Milliseconds; json: boolean; help: boolean };
   try {
@@ -62,10 +80,14 @@ async function main(args: string[]): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
-  const figures = await run(makePlan(options.seed, options.duration), options.json ? process.stderr : process.stdout);
-  const claims = claimsOf(figures);
-  if (options.json) process.stdout.write(`${JSON.stringify({ ...figures, claims }, null, 2)}\n`);
-  else process.stdout.write(report(figures, claims, process.stdout));
+  const { seed, duration, json } = options;
+  const { stdout } = process;
+  const progressTo = json ? process.stderr : stdout;
+  const figures = await callMisbehaving(makePlan(seed, duration), progressTo);
+  const rushFigures = await rush(rushPlan, progressTo);
+  const claims = [...claimsOf(figures), ...rushClaimsOf(rushFigures)];
+  if (json) stdout.write(`${JSON.stringify({ ...figures, rush: rushFigures, claims }, null, 2)}\n`);
+  else stdout.write(report(figures, stdout) + rushReport(rushFigures, stdout) + conclusion(claims, stdout));
   return claims.every(({ shown }) => shown) ? 0 : 1;
 }
 
@@ -74,7 +96,7 @@ function parse(args: string[]): { seed: number; duration: Milliseconds; json: bo
     args,
     options: {
       seed: { type: 'string', default: '1' },
-      seconds: { type: 'string', default: '16' },
+      seconds: { type: 'string', default: '13' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

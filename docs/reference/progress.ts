@@ -1,9 +1,13 @@
 import { clearLine, cursorTo } from 'node:readline';
 import type { WriteStream } from 'node:tty';
+import type { Milliseconds } from '../../src/core/policy.ts';
 import type { ClientName } from './clients.ts';
+import type { LineName } from './overload.ts';
 import type { Plan } from './plan.ts';
+import type { SenderName } from './quota.ts';
+import type { RushHappenings } from './rush.ts';
 import type { Call } from './traffic.ts';
-import { percent, seconds } from './words.ts';
+import { percent, seconds, whole } from './words.ts';
 
 /** Says how things stand: ten times a second on one line of a terminal, every two seconds on a new line elsewhere. */
 export function startProgress(stream: WriteStream, line: () => string): { stop(): void } {
@@ -33,7 +37,7 @@ export function startProgress(stream: WriteStream, line: () => string): { stop()
   }
 }
 
-/** The line itself, from what has happened so far. */
+/** The line itself in the first act, from what has happened so far. */
 export function progressLine(plan: Plan, now: number, calls: readonly Call[], circuit: string): string {
   const weather =
     now >= plan.outage.from && now < plan.outage.to ? 'OUTAGE' : now < plan.duration ? 'unsteady' : 'waiting';
@@ -43,5 +47,23 @@ export function progressLine(plan: Plan, now: number, calls: readonly Call[], ci
     const own = calls.filter((call) => call.client === client);
     const answered = own.filter((call) => call.result === 'answered');
     return percent(own.length === 0 ? 1 : answered.length / own.length).padStart(7);
+  }
+}
+
+/** The same in the rush. */
+export function rushLine(now: Milliseconds, { lines, quota }: RushHappenings): string {
+  return (
+    `${seconds(now).padStart(6)}  in time: endless ${share('endless')}, shed ${share('shed')}` +
+    `  429s: bare ${refused('bare')}, limited ${refused('limited')}`
+  );
+
+  function share(name: LineName): string {
+    const own = lines.filter(({ line }) => line === name);
+    const inTime = own.filter(({ result }) => result === 'in time');
+    return percent(own.length === 0 ? 1 : inTime.length / own.length).padStart(7);
+  }
+
+  function refused(name: SenderName): string {
+    return whole(quota.filter(({ sender, result }) => sender === name && result === 'refused').length);
   }
 }

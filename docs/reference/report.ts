@@ -1,11 +1,8 @@
-import type { WriteStream } from 'node:tty';
-import { plot } from 'simple-ascii-chart';
 import type { Claim } from './claims.ts';
 import type { ClientFigures, Figures, Transition } from './figures.ts';
 import { ordinary, type Plan } from './plan.ts';
+import { bold, charts, type Terminal, widthOf, wrap } from './terminal.ts';
 import { milliseconds, percent, percentUp, seconds, whole } from './words.ts';
-
-type Terminal = Pick<WriteStream, 'isTTY' | 'columns' | 'hasColors'>;
 
 /** What is about to happen, for somebody who sees it for the first time. */
 export function story({ interval, outage, patience }: Plan, stream: Terminal): string {
@@ -28,8 +25,8 @@ export function story({ interval, outage, patience }: Plan, stream: Terminal): s
   ].join('\n');
 }
 
-/** The whole report of a run: table, breaker, charts and what it showed. It needs 60 columns and uses at most 100. */
-export function report(figures: Figures, claims: readonly Claim[], stream: Terminal): string {
+/** How the calls went: table, breaker and charts. Reports need 60 columns and use at most 100. */
+export function report(figures: Figures, stream: Terminal): string {
   const width = widthOf(stream);
   return [
     bold(`${whole(figures.bare.calls)} calls of each client (seed ${figures.seed})`, stream),
@@ -39,23 +36,22 @@ export function report(figures: Figures, claims: readonly Claim[], stream: Termi
     ...openings(figures.breaker).flatMap((line) => wrap(line, width)),
     '',
     bold('Requests that reached the server, each half second', stream),
-    ...chart('bare', figures, width),
+    ...charts(
+      { bare: figures.bare.requestsByHalfSecond, pipeline: figures.pipeline.requestsByHalfSecond },
+      { slot: 500, round: 10, width },
+    ),
     '',
-    ...chart('pipeline', figures, width),
-    '',
-    bold('What this showed', stream),
-    ...claims.flatMap(({ text, shown }) => wrap(`${shown ? '' : 'NOT SHOWN: '}${text}`, width, '- ')),
     '',
   ].join('\n');
 }
 
-function widthOf(stream: Terminal): number {
-  return Math.min(stream.columns || 80, 100);
-}
-
-/** NO_COLOR is seen by hasColors; a pipe or a file has no such method. */
-function bold(text: string, stream: Terminal): string {
-  return stream.isTTY && stream.hasColors() ? `\u001b[1m${text}\u001b[22m` : text;
+/** What a run showed, in words. */
+export function conclusion(claims: readonly Claim[], stream: Terminal): string {
+  return [
+    bold('What this showed', stream),
+    ...claims.flatMap(({ text, shown }) => wrap(`${shown ? '' : 'NOT SHOWN: '}${text}`, widthOf(stream), '- ')),
+    '',
+  ].join('\n');
 }
 
 /** A line for each time it was open: from when to when, and how many probes it took. */
@@ -100,34 +96,4 @@ function table({ bare, pipeline, outage }: Figures): string[] {
       whole(client.requestsDuringOutage),
     ),
   ];
-}
-
-/** One chart for each client on one scale, so that they are told apart without colour. */
-function chart(name: 'bare' | 'pipeline', figures: Figures, width: number): string[] {
-  const margin = 8;
-  const { bare, pipeline } = figures;
-  const most = 10 * Math.ceil(Math.max(...bare.requestsByHalfSecond, ...pipeline.requestsByHalfSecond) / 10);
-  const points = figures[name].requestsByHalfSecond.map((requests, slot): [number, number] => [slot / 2, requests]);
-  const step = figures.duration > 10_000 ? 5 : 2;
-  const ticks = Array.from({ length: Math.ceil(figures.duration / 1_000 / step) }, (_, tick) => tick * step);
-  const drawing = plot(points, {
-    title: name,
-    width: Math.max(20, Math.min(72, width) - margin),
-    height: 6,
-    yRange: [0, most],
-    fillArea: true,
-    customXAxisTicks: ticks,
-    customYAxisTicks: [0, most],
-    formatter: (value, { axis }) => (axis === 'x' ? `${value} s` : value),
-  });
-  return drawing
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .filter((line) => line !== '');
-}
-
-function wrap(text: string, width: number, bullet = ''): string[] {
-  const room = Math.max(20, width - bullet.length);
-  const lines = text.match(new RegExp(`.{1,${room}}(?= |$)`, 'g')) ?? [];
-  return lines.map((line, index) => (index === 0 ? bullet : ' '.repeat(bullet.length)) + line.trim());
 }

@@ -1,7 +1,7 @@
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import type { Milliseconds } from '../../src/core/policy.ts';
 import { bodyDelay, busyFor, type Plan } from './plan.ts';
+import { type Server, startServer } from './server.ts';
 
 /** One request that came in: who sent it, and when. */
 export interface Arrival {
@@ -9,21 +9,19 @@ export interface Arrival {
   readonly at: Milliseconds;
 }
 
-export interface Upstream {
-  readonly origin: string;
+export interface Upstream extends Server {
   readonly arrivals: readonly Arrival[];
-  close(): Promise<void>;
 }
 
 /**
- * An HTTP server on loopback that misbehaves by the plan. A path is `/client/call`: both clients meet the same fates,
- * and a second request for one call is its next try.
+ * A server that misbehaves by the plan. A path is `/client/call`: both clients meet the same fates, and a second request
+ * for one call is its next try.
  */
 export async function startUpstream(plan: Plan, elapsed: () => Milliseconds): Promise<Upstream> {
   const arrivals: Arrival[] = [];
   const tries = new Map<string, number>();
 
-  const server = createServer((request, response) => {
+  const server = await startServer((request, response) => {
     const path = request.url ?? '';
     const [, client = '', call = ''] = path.split('/');
     const attempt = tries.get(path) ?? 0;
@@ -40,20 +38,7 @@ export async function startUpstream(plan: Plan, elapsed: () => Milliseconds): Pr
       else answer(response, call, kind === 'slow body' ? bodyDelay : 0);
     }, delay);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-
-  return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    arrivals,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { ...server, arrivals };
 }
 
 /** The call's own number, so that an answer to another call is not taken for it. */

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
 import type { Claim } from '../../docs/reference/claims.ts';
 import type { ClientFigures, Figures } from '../../docs/reference/figures.ts';
+import type { RushFigures } from '../../docs/reference/rush-figures.ts';
 
 interface Run {
   readonly code: number;
@@ -18,7 +19,7 @@ function run(file: string, ...args: string[]): Promise<Run> {
 }
 
 let job: Run;
-let figures: Figures & { claims: Claim[] };
+let figures: Figures & { rush: RushFigures; claims: Claim[] };
 
 /** As it was compiled by `npm start`. */
 const compiled = 'node_modules/.cache/reference/docs/reference/main.js';
@@ -32,6 +33,7 @@ beforeAll(async () => {
 test('the main job ends by itself, with exit code 0, and has said how it went', () => {
   expect(job.code).toBe(0);
   expect(job.err).toMatch(/circuit/);
+  expect(job.err).toMatch(/in time: endless/);
 });
 
 test('--json prints the figures of both clients, and nothing else', () => {
@@ -60,6 +62,28 @@ test('the pipeline answers more calls than bare fetch, and spares the upstream i
 test('the breaker opens in the outage and is closed in the end', () => {
   expect(figures.breaker.map(({ to }) => to)).toContain('open');
   expect(figures.breaker.at(-1)?.to).toBe('closed');
+});
+
+test('in the rush, shed answers more in time than an endless line, and critical calls first', () => {
+  const { endless, shed, asked, capacity } = figures.rush;
+  expect(asked / capacity).toBe(2.5);
+  for (const { all, critical, ordinary, inTimeByQuarterSecond } of [endless, shed]) {
+    expect([all.calls, critical.calls, ordinary.calls]).toEqual([400, 80, 320]);
+    expect(all.inTime).toBe(critical.inTime + ordinary.inTime);
+    expect(inTimeByQuarterSecond).toHaveLength(16);
+  }
+  expect(shed.all.inTime).toBeGreaterThan(2 * endless.all.inTime);
+  expect(shed.critical.goodput).toBeGreaterThan(shed.ordinary.goodput);
+});
+
+test('within its rate limit no sender is refused, and without one many are', () => {
+  const { bare, limited } = figures.rush.quota;
+  for (const { calls, answered, refused, turnedAway, failed } of [bare, limited]) {
+    expect(calls).toBe(400);
+    expect([answered + refused + turnedAway, failed]).toEqual([calls, 0]);
+  }
+  expect([bare.turnedAway, limited.refused]).toEqual([0, 0]);
+  expect(bare.refused).toBeGreaterThan(0);
 });
 
 test('options it does not know, or cannot take, end it with code 2 and the help', async () => {

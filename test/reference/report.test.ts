@@ -3,7 +3,8 @@ import { claimsOf } from '../../docs/reference/claims.ts';
 import { type Figures, figuresOf } from '../../docs/reference/figures.ts';
 import { makePlan } from '../../docs/reference/plan.ts';
 import { progressLine } from '../../docs/reference/progress.ts';
-import { report, story } from '../../docs/reference/report.ts';
+import { conclusion, report, story } from '../../docs/reference/report.ts';
+import type { Terminal } from '../../docs/reference/terminal.ts';
 
 const plan = makePlan(1, 10_000);
 const figures: Figures = figuresOf(plan, {
@@ -26,10 +27,12 @@ const figures: Figures = figuresOf(plan, {
   ],
 });
 
+/** All that is printed at the end. */
+const all = (stream: Terminal) => report(figures, stream) + conclusion(claimsOf(figures), stream);
 const pipe = { isTTY: false, columns: 0, hasColors: () => true };
 
 test('a report has its table, its breaker, its charts and its words', () => {
-  const text = report(figures, claimsOf(figures), pipe);
+  const text = all(pipe);
   expect(text).toMatch(/answered by the server.* 0\.0 % +100\.0 %/);
   expect(text).toMatch(/Open from 3\.6 s on: .* 2 single calls .* none was answered\./);
   expect(text).toContain('█');
@@ -39,16 +42,16 @@ test('a report has its table, its breaker, its charts and its words', () => {
 test('no line of a report is wider than its terminal', () => {
   for (const columns of [60, 80, 200]) {
     const stream = { ...pipe, columns };
-    const lines = (story(plan, stream) + report(figures, claimsOf(figures), stream)).split('\n');
+    const lines = (story(plan, stream) + all(stream)).split('\n');
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
   }
 });
 
 test('only a terminal that takes colours gets escapes', () => {
   const sequence = '\u001b[';
-  expect(report(figures, claimsOf(figures), pipe)).not.toContain(sequence);
-  expect(report(figures, claimsOf(figures), { ...pipe, isTTY: true, hasColors: () => false })).not.toContain(sequence);
-  expect(report(figures, claimsOf(figures), { ...pipe, isTTY: true })).toContain(sequence);
+  expect(all(pipe)).not.toContain(sequence);
+  expect(all({ ...pipe, isTTY: true, hasColors: () => false })).not.toContain(sequence);
+  expect(all({ ...pipe, isTTY: true })).toContain(sequence);
 });
 
 test('the progress line says how long, what weather, who got how much, and how the circuit stands', () => {
