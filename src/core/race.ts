@@ -179,6 +179,9 @@ export class Race implements Follower {
 
   private judge(runner: Runner, outcome: Outcome): void {
     const verdict = this.stopped && !outcome.ok ? 'ignore' : this.rules.classify(outcome, runner.scope);
+    // A promise or a missing verdict would let the first good outcome wait for all the others.
+    if (verdict !== 'success' && verdict !== 'failure' && verdict !== 'ignore')
+      throw new TypeError(`${this.rules.name}: classify gave ${verdict}`);
     this.verdict = verdict;
     if (runner.number === 1) this.learn(verdict === 'success');
     if (verdict === 'success' || (outcome.ok && verdict === 'ignore')) return this.finish(runner, outcome, verdict);

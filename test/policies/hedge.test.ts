@@ -301,6 +301,31 @@ test('a value that is judged a failure is disposed of, too, when the call is sto
   }
 });
 
+test('a classify that gives no verdict, or a promise of one, ends the call with an error that says so', async () => {
+  const clock = new ManualClock();
+  for (const verdict of [undefined, 'ok', Promise.resolve('success')]) {
+    const disposed: unknown[] = [];
+    const { task, reasons } = service(clock, [
+      { takes: 100, gives: 'slow' },
+      { takes: 5, gives: 'quick' },
+    ]);
+    const policy = hedge({
+      delay: 10,
+      clock,
+      name: 'users',
+      classify: () => verdict as never,
+      dispose: (value) => disposed.push(value),
+    });
+    const result = watched(policy.execute(task));
+    await clock.advance(15);
+    const { error } = result.now as { error: Error };
+    assert.ok(error instanceof TypeError);
+    assert.match(error.message, /^users: classify gave /);
+    assert.ok(reasons[0] instanceof AbandonedError);
+    assert.deepEqual(disposed, ['quick']);
+  }
+});
+
 test('a budget bounds hedges, and its refusal cancels nothing [95]', async () => {
   const clock = new ManualClock();
   const none: Budget = { begin() {}, tryRetry: () => false, end() {} };
