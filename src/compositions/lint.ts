@@ -30,7 +30,7 @@ interface Rule {
 /** They keep a slot for as long as what is inside them takes. */
 const slots = ['bulkhead', 'concurrencyLimit', 'shed', 'shuffleShard'];
 /** They learn from failures. */
-const learners = ['retry', 'hedge', 'circuitBreaker', 'throttle'];
+const learners = ['retry', 'hedge', 'circuitBreaker', 'throttle', 'concurrencyLimit'];
 
 const rules: readonly Rule[] = [
   {
@@ -56,6 +56,12 @@ const rules: readonly Rule[] = [
     outer: ['hedge'],
     inner: ['retry'],
     reason: 'each hedge has tries of its own, and its delay counts their waits: a hedge belongs inside the retry',
+  },
+  {
+    rule: 'hedge-outside-shared',
+    outer: ['hedge'],
+    inner: ['cache', 'coalesce'],
+    reason: 'its second call waits for the very run that is slow: a hedge belongs inside what shares the work',
   },
   {
     rule: 'retry-inside-retry',

@@ -125,6 +125,7 @@ export function concurrencyLimit(options: ConcurrencyLimitOptions = {}): Concurr
   return guard<Permit, Omit<ConcurrencyLimit, keyof Policy>>(
     {
       name,
+      kind: 'concurrencyLimit',
       holds: true,
       enter(context) {
         const part = parts.find(({ priority }) => context.priority >= priority) ?? lowest;

@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'vitest';
+import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
 import { lint } from '../../src/compositions/lint.ts';
+import { shuffleShard } from '../../src/compositions/shuffle-shard.ts';
 import { pipeline } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
+import { coalesce } from '../../src/policies/coalesce.ts';
+import { concurrencyLimit } from '../../src/policies/concurrency-limit.ts';
 import { fallback } from '../../src/policies/fallback.ts';
+import { hedge } from '../../src/policies/hedge.ts';
+import { rateLimit } from '../../src/policies/rate-limit.ts';
 import { retry } from '../../src/policies/retry.ts';
+import { shed } from '../../src/policies/shed.ts';
+import { throttle } from '../../src/policies/throttle.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 
 const slots = () => bulkhead({ maxConcurrent: 1 });
@@ -49,6 +57,26 @@ test('names slots that are held during backoff [108]', () => {
 
 test('names a retry inside a retry [38]', () => {
   assert.deepEqual(broken(retry({ name: 'a' }), limit(), retry({ name: 'b' })), ['retry-inside-retry: a > b']);
+});
+
+test('knows every policy by its kind', () => {
+  const held = [
+    slots(),
+    concurrencyLimit({ name: 'concurrencyLimit' }),
+    shed({ maxConcurrent: 1 }),
+    shuffleShard({ maxConcurrent: 1 }).for('a'),
+  ];
+  for (const one of held) assert.deepEqual(broken(one, retry()).length, 1);
+  const charged = [rateLimit({ meter: tokenBucket({ limit: 1, interval: 1 }) }), throttle(), ...held];
+  for (const one of charged) assert.deepEqual(broken(one, coalesce().for('a')).length, 1);
+  for (const learner of [retry(), hedge(), circuitBreaker(), throttle(), concurrencyLimit()])
+    assert.deepEqual(broken(learner, standIn()).length, 1);
+  assert.deepEqual(broken(hedge(), retry()), ['hedge-outside-retry: hedge > retry']);
+});
+
+test('names a hedge whose calls all share one run', () => {
+  assert.deepEqual(broken(hedge(), coalesce().for('a')), ['hedge-outside-shared: hedge > coalesce']);
+  assert.deepEqual(broken(coalesce().for('a'), hedge()), []);
 });
 
 test('names a hedge outside a retry [110]', () => {
