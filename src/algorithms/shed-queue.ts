@@ -23,23 +23,22 @@ export type ShedReason = 'expired' | 'full' | 'overloaded';
 export type ShedOrder = 'fifo' | 'lifo' | 'adaptive';
 
 /** A call in line. */
-export class Place implements Due {
+export abstract class Place implements Due {
   at = -1;
   readonly priority: number;
   readonly arrived: Milliseconds;
   /** When it is sent away. */
   readonly due: Milliseconds;
-  /** When it makes no sense to start it any more; others see to it that it goes. */
-  readonly deadline: Milliseconds;
+  /** When it makes no sense to start it any more; others see to it that it goes. It may come to be later. */
+  abstract readonly deadline: Milliseconds;
   rank: Rank | undefined = undefined;
   ahead: Place | undefined = undefined;
   behind: Place | undefined = undefined;
 
-  constructor(priority: number, arrived: Milliseconds, due: Milliseconds, deadline: Milliseconds) {
+  constructor(priority: number, arrived: Milliseconds, due: Milliseconds) {
     this.priority = priority;
     this.arrived = arrived;
     this.due = due;
-    this.deadline = deadline;
   }
 }
 

@@ -70,6 +70,7 @@ class Waiter extends Place implements Follower {
   previous: Follower | undefined = undefined;
   next: Follower | undefined = undefined;
   readonly settle: (given: undefined | ShedError | Promise<never>) => void;
+  readonly #context: Context;
   readonly #stopped: (waiter: Waiter, reason: unknown) => void;
 
   constructor(
@@ -79,9 +80,15 @@ class Waiter extends Place implements Follower {
     settle: Waiter['settle'],
     stopped: (waiter: Waiter, reason: unknown) => void,
   ) {
-    super(context.priority, now, now + left, context.deadline);
+    super(context.priority, now, now + left);
     this.settle = settle;
+    this.#context = context;
     this.#stopped = stopped;
+  }
+
+  /** Of work that is shared it is the latest of all who have come to wait for it. */
+  get deadline(): Milliseconds {
+    return this.#context.deadline;
   }
 
   end(reason: unknown): void {

@@ -8,8 +8,11 @@ import { type OverloadDetector, Place, type ShedOrder, ShedQueue } from '../../s
 class Caller extends Place {
   readonly id: number;
 
+  readonly deadline: number;
+
   constructor(id: number, priority: number, arrived: number, due: number, deadline: number) {
-    super(priority, arrived, due, deadline);
+    super(priority, arrived, due);
+    this.deadline = deadline;
     this.id = id;
   }
 }

@@ -6,10 +6,11 @@ import type { OverloadDetector } from '../../src/algorithms/shed-queue.ts';
 import { RejectedError, ShedError } from '../../src/core/errors.ts';
 import { pipeline } from '../../src/core/pipeline.ts';
 import type { CallOptions } from '../../src/core/policy.ts';
+import { coalesce } from '../../src/policies/coalesce.ts';
 import { type Shed, type ShedEvent, type ShedOptions, shed } from '../../src/policies/shed.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
-import { reported } from '../core/support.ts';
+import { reported, watched } from '../core/support.ts';
 import lifo from '../vectors/traffic-lifo-queue-order.json' with { type: 'json' };
 
 /** A service with a log, and tasks that end when they are told to. */
@@ -375,6 +376,21 @@ test('who hears that a call was given up, and calls again, takes nobody’s plac
   for (const deadline of [105, 106]) gate.execute(task, { deadline }).catch(() => {});
   await clock.advance(100);
   assert.deepEqual([most <= 3, ran > 3, gate.running, gate.queued], [true, true, 0, 0]);
+});
+
+test('starts shared work for as long as somebody who waits for it has time', async () => {
+  const clock = new ManualClock();
+  const gate = shed({ maxConcurrent: 1, clock });
+  const policy = pipeline(coalesce().for('key'), gate);
+  for (const deadlines of [[50], [50, 500]]) {
+    void gate.execute(() => new Promise<void>((resolve) => clock.schedule(100, resolve)));
+    const began = clock.now();
+    const calls = deadlines.map((deadline) => watched(policy.execute(() => 'it', { deadline: began + deadline })));
+    await clock.advance(100);
+    for (const { now } of calls)
+      if (deadlines.length === 2) assert.deepEqual(now, { value: 'it' });
+      else assert.ok((now as { error: unknown }).error instanceof ShedError);
+  }
 });
 
 test('a detector that throws is reported, and gives nobody up', async () => {
