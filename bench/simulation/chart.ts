@@ -25,11 +25,11 @@ const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9
 export function svg({ title, x, y, lines, levels = [], shaded = [] }: Chart): string {
   const { width, height, left, right, top, bottom } = size;
   const points = lines.flatMap((line) => line.points);
-  const xs = ticks(Math.min(...points.map(([x]) => x)), Math.max(...points.map(([x]) => x)));
+  const [least, most] = [Math.min(...points.map(([x]) => x)), Math.max(...points.map(([x]) => x))];
+  const xs = ticks(least, most).filter((x) => x >= least && x <= most);
   const ys = ticks(0, Math.max(...points.map(([, y]) => y), ...levels.map(({ y }) => y)));
-  const range = (of: readonly number[]): [number, number] => [of[0] as number, of.at(-1) as number];
-  const toX = scale(range(xs), [left, width - right]);
-  const toY = scale(range(ys), [height - bottom, top]);
+  const toX = scale([least, most], [left, width - right]);
+  const toY = scale([0, ys.at(-1) as number], [height - bottom, top]);
   const line = (x1: number, y1: number, x2: number, y2: number, style: string): string =>
     `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}" ${style}/>`;
   const text = (at: [number, number], content: string, style = ''): string =>

@@ -7,8 +7,12 @@ export function exponentially(mean: Milliseconds): (random: Random) => Milliseco
   return (random) => -mean * Math.log(1 - random());
 }
 
-const identity = pipeline();
-const never = new AbortController().signal;
-
-/** Hides the caller's signal from what is inside: a service that does not notice when its caller hangs up. */
-export const unheard: Policy = { execute: (task) => identity.execute(task, { signal: never }) };
+/**
+ * Hides the caller's signal from what is inside: a service that does not notice when its caller hangs up. One for each
+ * simulation: what is under way at the end stays on its list.
+ */
+export function unheard(): Policy {
+  const identity = pipeline();
+  const { signal } = new AbortController();
+  return { execute: (task) => identity.execute(task, { signal }) };
+}

@@ -33,6 +33,7 @@ export interface Storm {
  */
 export function storm({ clients, rate, strategy, seed }: Storm): Promise<SimulationResult> {
   const capacity = capacityOf(rate);
+  const deaf = unheard();
   const policy = (clock: Clock, random: Random): Policy => {
     const jittered = strategy.includes('jitter');
     const budget = strategy.includes('budget') ? retryBudget({ minPerSecond: 0.1 }) : undefined;
@@ -44,7 +45,7 @@ export function storm({ clients, rate, strategy, seed }: Storm): Promise<Simulat
     return pipeline(
       retry({ maxAttempts: 4, backoff, budget, clock, random }),
       timeout({ duration: 1_000, clock }),
-      unheard,
+      deaf,
     );
   };
   const arrivals = exponentially((1_000 * clients) / rate);
@@ -99,9 +100,9 @@ seconds besides.`,
       const required = strategy === 'immediate retries' || strategy === 'full jitter and a budget';
       const results = await forEachSeed(required ? seeds : seeds.slice(0, 1), strategy, progress, async (seed) => {
         const result = await storm({ clients, rate, strategy, seed });
-        return { calm: calmAfter(result, rate), result };
+        return { calm: calmAfter(result, rate), series: result.series };
       });
-      const first = results[0]?.result as SimulationResult;
+      const first = results[0] as (typeof results)[number];
       calm.set(strategy, median(results.map((one) => one.calm)));
       const end = first.series.slice(-30);
       const mean = (of: (second: (typeof end)[number]) => number): string =>

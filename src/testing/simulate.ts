@@ -61,7 +61,8 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     served,
     late,
     failed,
-    quantile: (q) => tally.quantile(q),
+    // Bound: a closure would keep the whole simulation for as long as its result.
+    quantile: tally.quantile.bind(tally),
     perServer: Object.fromEntries([...byName].map(([name, { calls, busy }]) => [name, { calls, busy }])),
     perClient: Object.fromEntries(counts),
     series,
