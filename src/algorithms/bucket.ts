@@ -31,6 +31,9 @@ export function bucketLimits(factory: string, options: BucketOptions): BucketLim
   return { limit, interval, burst };
 }
 
+/** As near as x/time/rate can tell two times apart: sums of fractions are rounded. */
+const nanosecond: Milliseconds = 1e-6;
+
 /**
  * The wait from `now` on after which what was `level` at `last`, and gains `limit` a millisecond, has come to `price`.
  * Rounded up, and by the very sum that `now + wait` will be judged by: who waits that long and not longer gets it.
@@ -53,7 +56,8 @@ export function waitFor(price: number, level: number, limit: number, last: Milli
  *          0 ┴───────────────→   below 0 only while reservations are out
  * ```
  *
- * Of reservations it is known, as in x/time/rate, when the latest charge was, and how long after that it may be used.
+ * Of reservations it is known, as in x/time/rate, for when the latest charge was: what lies between that and a reservation's
+ * own time is taken to have been charged behind it.
  */
 export class Bucket implements Meter {
   readonly #factory: string;
@@ -65,10 +69,9 @@ export class Bucket implements Meter {
   #level: number;
   /** Goes back with the clock: what a clock repeats, it has to pass again. */
   #last: Milliseconds = 0;
-  /** By how much it has gone back in all. */
-  #stepped: Milliseconds = 0;
+  /** When the latest charge was; what it is for comes as much later as `#missing` takes to come back. */
   #charged: Milliseconds = 0;
-  /** What was missing when it was charged, in the unit of the level; a time would be rounded. */
+  /** What was missing then, in the unit of the level; a time would be rounded. */
   #missing = 0;
 
   constructor(factory: string, options: BucketOptions) {
@@ -106,7 +109,6 @@ export class Bucket implements Meter {
       now,
       price,
       missing: this.#missing,
-      stepped: this.#stepped,
       limit: this.#limit,
       interval: this.#interval,
     };
@@ -128,7 +130,9 @@ export class Bucket implements Meter {
   update(now: Milliseconds, limits: MeterLimits): void {
     const defined = Object.entries(limits).filter(([, value]) => value !== undefined);
     const next = bucketLimits(this.#factory, { ...this.#limits, ...Object.fromEntries(defined) });
-    const level = this.#levelAt(now) * (next.interval / this.#interval);
+    // A time that is NaN moves nothing.
+    const time = now <= Infinity ? now : this.#last;
+    const level = this.#levelAt(time) * (next.interval / this.#interval);
     // By the new limit it would be another time.
     this.#charged += this.#missing / this.#limit;
     this.#missing = 0;
@@ -137,21 +141,13 @@ export class Bucket implements Meter {
     this.#interval = next.interval;
     this.#capacity = next.burst * next.interval;
     this.#level = Math.min(level, this.#capacity);
-    this.#last = now;
+    this.#last = time;
   }
 
   #levelAt(now: Milliseconds): number {
-    if (now < this.#last) this.#stepBack(now);
+    if (now < this.#last) this.#last = now;
     const level = this.#level + (now - this.#last) * this.#limit;
     return level > this.#capacity ? this.#capacity : level;
-  }
-
-  /** All that has been goes back with the clock, so that it is as long ago as before. */
-  #stepBack(now: Milliseconds): void {
-    const step = this.#last - now;
-    this.#charged -= step;
-    this.#stepped += step;
-    this.#last = now;
   }
 
   #charge(now: Milliseconds, left: number): void {
@@ -162,21 +158,19 @@ export class Bucket implements Meter {
   }
 
   /** All but what was charged behind it: that is counted on for later times, and they have been told. */
-  #giveBack({ at, now: then, price, missing, stepped, limit, interval }: Charge, now: Milliseconds): number {
-    const level = this.#levelAt(now);
-    const back = this.#stepped - stepped;
-    const since = then - back;
-    if (!(now <= at - back)) return 0;
-    // From its own time to that of the latest charge, in what its limit gains. Below 0 where the charges behind it have
-    // been cancelled first: x/time/rate would then give back more than was taken, and so exceed its bound.
+  #giveBack({ at, now: since, price, missing, limit, interval }: Charge, now: Milliseconds): number {
+    if (!(now <= at) || price === 0) return 0;
+    // From its own time to that of the latest charge, in what its limit gains. Below 0, so that more comes back than was
+    // taken, where the latest is for an earlier time: others were cancelled meanwhile, or the clock has stepped back.
     const behind = (this.#charged - since) * limit + this.#missing * (limit / this.#limit) - missing;
-    const left = (price - Math.max(0, behind)) * (this.#interval / interval);
+    const left = (price - behind) * (this.#interval / interval);
     if (!(left > 0)) return 0;
+    const level = this.#levelAt(now);
     const given = Math.min(left, this.#capacity - level);
     this.#level = level + given;
     this.#last = now;
     // It was the latest: now the one before it is, unless that one's time has come.
-    if (behind === 0 && missing - price >= (now - since) * limit) {
+    if (Math.abs(behind) <= nanosecond * limit && missing - price >= (now - since) * limit) {
       this.#charged = since;
       this.#missing = (missing - price) * (this.#limit / limit);
     }
@@ -190,8 +184,6 @@ interface Charge {
   readonly now: Milliseconds;
   readonly price: number;
   readonly missing: number;
-  /** By how much the clock had stepped back by then. */
-  readonly stepped: Milliseconds;
   readonly limit: number;
   readonly interval: Milliseconds;
 }

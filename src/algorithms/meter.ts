@@ -33,7 +33,10 @@ export interface MeterLimits {
 export interface Reservation {
   /** When the work may begin. */
   readonly at: Milliseconds;
-  /** Gives back what nobody behind it has built upon, as x/time/rate does, and says how much: 0 once now is after `at`. */
+  /**
+   * Gives back what nobody behind it has built upon, as x/time/rate does, and says how much: 0 once now is after `at`, and
+   * the second time.
+   */
   cancel(now: Milliseconds): number;
 }
 

@@ -8,13 +8,16 @@ import type { Meter } from './meter.ts';
  * In any stretch of time at most `burst + limit × stretch ÷ interval` are admitted. So it starts full, and so much may
  * come at once after a pause. O(1) in time and memory.
  *
- * A cancelled reservation gives back its cost less what was charged after it, and nothing once its time is over. A clock
- * that steps back gives nothing for the time it repeats, and all that was is as long ago as before. `update` keeps the
- * tokens, but for those above a lower `burst`; reservations keep their times, so that the bound may be exceeded once.
+ * A cancelled reservation gives back its cost less what was charged behind it, which is taken to be what comes back between
+ * its own time and that of the latest charge; nothing once its time is over. So all comes back where the latest is cancelled
+ * first. After a cancel out of turn, or a clock that has stepped back, what was reserved before may give back more than it
+ * took, if there is room, and the bound be exceeded.
  *
- * (As golang.org/x/time/rate does. There a cancel may give back more than its cost, once others behind it have been
- * cancelled, and so exceed the bound; here it never does. J. S. Turner, New directions in communications, IEEE
- * Communications 24 (10), 1986.)
+ * A clock that steps back gives nothing for the time it repeats; reservations keep their times. `update` keeps the tokens,
+ * but for those above a lower `burst`; reservations keep their times, so that the bound may be exceeded once.
+ *
+ * (As golang.org/x/time/rate does, but that one reservation is cancelled once. J. S. Turner, New directions in
+ * communications, IEEE Communications 24 (10), 1986.)
  *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
