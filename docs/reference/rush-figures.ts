@@ -70,6 +70,7 @@ export function rushFiguresOf(plan: RushPlan, { lines, quota, work }: RushHappen
 
   function lineFigures(name: LineName, { done, forNobody }: Work): LineFigures {
     const own = lines.filter(({ line }) => line === name);
+    const last = Math.max(plan.duration - 1, ...own.map(({ startedAt }) => startedAt));
     const inTime = own.filter(({ result }) => result === 'in time');
     return {
       all: classFigures(own),
@@ -77,7 +78,7 @@ export function rushFiguresOf(plan: RushPlan, { lines, quota, work }: RushHappen
       ordinary: classFigures(own.filter(({ critical }) => !critical)),
       workForNobody: forNobody / done,
       inTimeByQuarterSecond: Array.from(
-        { length: Math.ceil(plan.duration / 250) },
+        { length: Math.floor(last / 250) + 1 },
         (_, slot) => inTime.filter(({ startedAt }) => Math.floor(startedAt / 250) === slot).length,
       ),
     };

@@ -35,7 +35,7 @@ export function rushReport(figures: RushFigures, stream: Terminal): string {
     ...table<LineFigures>({ endless, shed }, [
       ['critical calls answered in time', ({ critical }) => percent(critical.goodput)],
       ['ordinary calls answered in time', ({ ordinary }) => percent(ordinary.goodput)],
-      ['answered in time, each second', ({ all }) => whole((1_000 * all.inTime) / duration)],
+      ['all calls answered in time', ({ all }) => percent(all.goodput)],
       ['told at once, or soon, that not', ({ all }) => percent(all.turnedAway / all.calls)],
       ['work done for who had left', ({ workForNobody }) => percentUp(workForNobody)],
     ]),

@@ -50,12 +50,14 @@ export async function startRush(plan: RushPlan): Promise<Rush> {
     }
   }
 
-  /** A rush does not wait for a machine that is busy: what is overdue is sent at once. */
+  /** On a machine too busy to keep up, calls come later, not all at once. */
   async function every(interval: Milliseconds, make: (call: number) => Promise<void>): Promise<void> {
     const underWay: Promise<void>[] = [];
-    for (let call = 0; call * interval < plan.duration; call++) {
-      const early = call * interval - elapsed();
-      if (early > 0) await sleep(early);
+    const calls = Math.floor(plan.duration / interval);
+    let due = 0;
+    for (let call = 0; call < calls; call++) {
+      due = Math.max(due + interval, elapsed() - interval);
+      await sleep(due - elapsed());
       underWay.push(make(call));
     }
     await Promise.all(underWay);
