@@ -28,6 +28,7 @@ export {
   retryBudget,
   retryThrottle,
 } from './algorithms/budgets.ts';
+export type { Cache, CacheOptions, CacheStats, EntryOptions, RemovalReason } from './algorithms/cache.ts';
 export type { CircuitSnapshot } from './algorithms/circuit-states.ts';
 export { type CodelOptions, codel } from './algorithms/codel.ts';
 export { fixedWindow } from './algorithms/fixed-window.ts';
@@ -37,6 +38,7 @@ export { type GradientOptions, gradient } from './algorithms/gradient.ts';
 export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
 export { type LeakyBucketOptions, leakyBucket } from './algorithms/leaky-bucket.ts';
 export type { Limit, LimitOptions, MeasuredLimitOptions } from './algorithms/limit.ts';
+export { LruCache } from './algorithms/lru-cache.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
 export {
   type QuotaPolicy,

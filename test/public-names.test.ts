@@ -36,6 +36,7 @@ test('holdfast exports these names', () => {
       rateLimit rateLimitHeaders
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
+      LruCache
       coalesce
       degradation eventLoopDelay
       perKey shuffleShard lint standardPipeline standardHedging
@@ -53,6 +54,7 @@ test('holdfast exports these types', () => {
       Outcome Verdict Classify Guard Recovery Answer Call
       RetryOptions RetryEvent Attempt DelayReason StopReason
       Backoff ConstantOptions LinearOptions ExponentialOptions FibonacciOptions DecorrelatedOptions Jitter
+      Cache CacheOptions CacheStats EntryOptions RemovalReason
       Budget RetryBudgetOptions ConcurrentRetryBudgetOptions RetryThrottleOptions
       FallbackOptions FallbackEvent
       Hedge HedgeOptions HedgeEvent LiveDelay
