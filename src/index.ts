@@ -31,6 +31,7 @@ export {
 export type { Cache, CacheOptions, CacheStats, EntryOptions, RemovalReason } from './algorithms/cache.ts';
 export type { CircuitSnapshot } from './algorithms/circuit-states.ts';
 export { type CodelOptions, codel } from './algorithms/codel.ts';
+export { FifoCache } from './algorithms/fifo-cache.ts';
 export { fixedWindow } from './algorithms/fixed-window.ts';
 export { follyCodel } from './algorithms/folly-codel.ts';
 export { gcra } from './algorithms/gcra.ts';

@@ -36,7 +36,7 @@ test('holdfast exports these names', () => {
       rateLimit rateLimitHeaders
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
-      LruCache
+      LruCache FifoCache
       coalesce
       degradation eventLoopDelay
       perKey shuffleShard lint standardPipeline standardHedging

@@ -1,6 +1,5 @@
 import type { CacheOptions } from './cache.ts';
-import { firstLength, longerLinks } from './slot-arrays.ts';
-import { SlotCache } from './slot-cache.ts';
+import { ListCache } from './list-cache.ts';
 
 /**
  * A cache that lets go of what has gone unused for longest: least recently used.
@@ -20,11 +19,7 @@ import { SlotCache } from './slot-cache.ts';
  *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
-export class LruCache<K, V> extends SlotCache<K, V> {
-  /** From slot to slot in a ring: 0 is both ends, `next[0]` the one used last. */
-  private next: Uint32Array = new Uint32Array(firstLength);
-  private prev: Uint32Array = new Uint32Array(firstLength);
-
+export class LruCache<K, V> extends ListCache<K, V> {
   constructor(options: CacheOptions<K, V>) {
     super('LruCache', options);
   }
@@ -49,45 +44,5 @@ export class LruCache<K, V> extends SlotCache<K, V> {
     prev[first] = slot;
     prev[slot] = 0;
     next[0] = slot;
-  }
-
-  protected link(slot: number): void {
-    const { next, prev } = this;
-    const first = next[0] as number;
-    next[slot] = first;
-    prev[slot] = 0;
-    prev[first] = slot;
-    next[0] = slot;
-  }
-
-  protected unlink(slot: number): void {
-    const { next, prev } = this;
-    const before = prev[slot] as number;
-    const after = next[slot] as number;
-    next[before] = after;
-    prev[after] = before;
-  }
-
-  protected victim(): number {
-    return this.prev[0] as number;
-  }
-
-  protected ranked(): Uint32Array {
-    const order = new Uint32Array(this.slots.size);
-    let slot = 0;
-    for (let i = 0; i < order.length; i++) order[i] = slot = this.next[slot] as number;
-    return order;
-  }
-
-  protected override grow(length: number): void {
-    super.grow(length);
-    this.next = longerLinks(this.next, length);
-    this.prev = longerLinks(this.prev, length);
-  }
-
-  protected override reset(): void {
-    super.reset();
-    this.next = new Uint32Array(firstLength);
-    this.prev = new Uint32Array(firstLength);
   }
 }

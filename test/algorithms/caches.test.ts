@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 import type { Cache, CacheOptions } from '../../src/algorithms/cache.ts';
+import { FifoCache } from '../../src/algorithms/fifo-cache.ts';
 import { LruCache } from '../../src/algorithms/lru-cache.ts';
 
 /** Every cache keeps these laws. `order` of one says more in a test of its own. */
-const classes: Record<string, new <K, V>(options: CacheOptions<K, V>) => Cache<K, V>> = { LruCache };
+const classes: Record<string, new <K, V>(options: CacheOptions<K, V>) => Cache<K, V>> = { LruCache, FifoCache };
 
 describe.each(Object.entries(classes))('%s', (_name, Made) => {
   test('holds what was put in, and undefined is a value', () => {
