@@ -209,6 +209,7 @@ export class Race implements Follower {
         return this.note(runner, outcome, 'retry-after', delay);
       }
       this.noMore('deadline');
+      this.rules.denied?.(this.runners.length + 1, 'deadline');
     }
     if (this.left > 0 && this.startNext('failed')) this.note(runner, outcome, 'backoff', 0);
     else this.note(runner, outcome, this.why);

@@ -540,12 +540,14 @@ test('no call starts that could not end before the deadline of the caller [92]',
   const clock = new ManualClock();
   const busy = Object.assign(new Error('busy'), { retryAfter: 60 });
   const { task } = service(clock, [{ takes: 5, fails: busy }]);
+  const { onEvent, types } = told();
   const rejected = assert.rejects(
-    hedge({ delay: 10, clock }).execute(task, { deadline: 65 }),
+    hedge({ delay: 10, clock, onEvent }).execute(task, { deadline: 65 }),
     (error) => error === busy,
   );
   await clock.advance(5);
   await rejected;
+  assert.deepEqual(types(), ['denied 2 deadline']);
   assert.equal(attemptsOf(busy).at(-1)?.reason, 'deadline');
 });
 
