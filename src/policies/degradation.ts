@@ -1,5 +1,6 @@
 import { Levels, type Threshold } from '../algorithms/levels.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { share } from '../core/dispose.ts';
 import { ShedError } from '../core/errors.ts';
 import { emit, hear, type Listener, reportError } from '../core/events.ts';
 import { checked, duration, number, objectWith, oneOf, shown, typed } from '../core/options.ts';
@@ -141,6 +142,8 @@ export function degradation<const Level extends string = 'normal' | 'reduced' | 
         },
       });
       if (aside === undefined) return gate;
+      // Later calls get it too: one that is stopped on the way does not let go of it.
+      share(instead?.otherwise, Infinity);
       const answer = recovery<Added>({
         name,
         kind: 'degradation',

@@ -1,4 +1,4 @@
-import { dispose } from '../core/dispose.ts';
+import { dispose, share } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
 import type { Answer } from '../core/layer.ts';
 import { checked, typed } from '../core/options.ts';
@@ -66,6 +66,8 @@ export function fallback<Added>(options: FallbackOptions<Added>): Policy<Added> 
   if (ask === undefined ? !('value' in options) : value !== undefined) {
     throw new TypeError('fallback: exactly one of value and with must be given');
   }
+  // Later calls get it too: one that is stopped on the way does not let go of it.
+  share(value, Infinity);
 
   return recovery<Added>({
     name,

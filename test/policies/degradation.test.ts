@@ -8,9 +8,11 @@ import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
 import { type Degradation, type DegradationEvent, degradation } from '../../src/policies/degradation.ts';
 import { fallback } from '../../src/policies/fallback.ts';
+import { hedge } from '../../src/policies/hedge.ts';
 import { retry } from '../../src/policies/retry.ts';
+import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
-import { deferred, reported } from '../core/support.ts';
+import { deferred, reported, turn, watched } from '../core/support.ts';
 
 test('is moved by hand, and says so', () => {
   const events: DegradationEvent[] = [];
@@ -298,4 +300,24 @@ test('says which option is out of range or unknown [7]', () => {
     () => degradation().when('reduced', { other: 1 } as never),
     /^TypeError: degradation: when: unknown option "other"; did you mean "otherwise"/,
   );
+});
+
+test('what is given otherwise is not let go of by a call that is stopped with it on its way [15]', async () => {
+  const service = degradation();
+  service.set('reduced');
+  const seen = new Set<string>();
+  for (let moment = 0; moment < 5; moment++) {
+    let disposed = 0;
+    const standIn = { [Symbol.dispose]: () => disposed++ };
+    const policy = pipeline(timeout({ duration: 1_000 }), hedge(), service.when('reduced', { otherwise: standIn }));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const result = watched(policy.execute(() => 'optional', { signal }));
+    for (let i = 0; i < moment; i++) await undefined;
+    controller.abort();
+    await turn();
+    seen.add(Object.keys(result.now as object)[0] as string);
+    assert.equal(disposed, 0);
+  }
+  assert.deepEqual([...seen].sort(), ['error', 'value']);
 });

@@ -8,8 +8,11 @@ import type { Outcome } from '../../src/core/outcome.ts';
 import { pipeline } from '../../src/core/pipeline.ts';
 import type { Context } from '../../src/core/policy.ts';
 import { type FallbackEvent, type FallbackOptions, fallback } from '../../src/policies/fallback.ts';
+import { hedge } from '../../src/policies/hedge.ts';
 import { retry } from '../../src/policies/retry.ts';
+import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { turn, watched } from '../core/support.ts';
 
 const boom = new Error('boom');
 const fail = async () => {
@@ -244,4 +247,22 @@ test('options are not changed, and what is changed in them later has no effect [
   const policies = [fallback(Object.freeze({ ...options })), fallback(options)];
   Object.assign(options, { value: 'changed', classify: () => 'ignore' });
   for (const policy of policies) assert.equal(await policy.execute(fail), 'other');
+});
+
+test('a value for all calls is not let go of by one that is stopped with it on its way [15]', async () => {
+  const seen = new Set<string>();
+  for (let moment = 0; moment < 5; moment++) {
+    let disposed = 0;
+    const standIn = { [Symbol.dispose]: () => disposed++ };
+    const policy = pipeline(timeout({ duration: 1_000 }), hedge(), fallback({ value: standIn }));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const result = watched(policy.execute(() => Promise.reject(boom), { signal }));
+    for (let i = 0; i < moment; i++) await undefined;
+    controller.abort();
+    await turn();
+    seen.add(Object.keys(result.now as object)[0] as string);
+    assert.equal(disposed, 0);
+  }
+  assert.deepEqual([...seen].sort(), ['error', 'value']);
 });
