@@ -4,6 +4,7 @@ import { frame } from './core/frame.ts';
 import { pipelines } from './core/pipeline.ts';
 import { count } from './counts.ts';
 import { limiting } from './policies/bulkhead.ts';
+import { caching } from './policies/cache.ts';
 import { breaking } from './policies/circuit-breaker.ts';
 import { fallingBack } from './policies/fallback.ts';
 import { hedging } from './policies/hedge.ts';
@@ -33,6 +34,7 @@ const all = [
   ...limitingRate,
   ...fallingBack,
   ...hedging,
+  ...caching,
   ...metering,
   ...pipelines,
 ];

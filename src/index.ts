@@ -106,6 +106,7 @@ export type { Random } from './core/random.ts';
 export type { Router, Target } from './core/router.ts';
 export { wrap } from './core/wrap.ts';
 export { type Bulkhead, type BulkheadEvent, type BulkheadOptions, bulkhead } from './policies/bulkhead.ts';
+export { type CacheEvent, type CachePolicy, type CachePolicyOptions, cache } from './policies/cache.ts';
 export {
   type CircuitBreaker,
   type CircuitBreakerEvent,

@@ -37,7 +37,7 @@ test('holdfast exports these names', () => {
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
       LruCache FifoCache
-      coalesce
+      coalesce cache
       degradation eventLoopDelay
       perKey shuffleShard lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
@@ -68,6 +68,7 @@ test('holdfast exports these types', () => {
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent RateLimitFields QuotaPolicy ServiceLimit Meter MeterLimits Reservation KeyedMeter
       Coalesce CoalesceOptions CoalesceEvent
+      CachePolicy CachePolicyOptions CacheEvent
       Degradation DegradationOptions DegradationEvent LoadSignal EventLoopDelayOptions
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent

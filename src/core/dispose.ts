@@ -25,6 +25,12 @@ export function dispose(value: unknown, by?: (value: unknown) => unknown): void 
   else if (by !== undefined || Object(value) === value) release(value as Disposed, by).catch(reportError);
 }
 
+/** Lets go of a value now, whoever else has got it: for who has shared it out and wants it back. */
+export function reclaim(value: unknown): void {
+  others.delete(value as object);
+  dispose(value);
+}
+
 /** Async, so that whatever throws becomes its rejection. */
 async function release(value: Disposed, by: ((value: unknown) => unknown) | undefined): Promise<void> {
   // `await using` would bring half a kilobyte of helpers into every program.

@@ -61,11 +61,15 @@ export class SharedWork extends PlainScope {
     return this.waiters.size;
   }
 
-  /** Whether a call is made inside this work, which would wait for itself. */
-  isAround(context: Scope): boolean {
-    let scope: Scope | undefined = context;
-    while (scope !== undefined && scope !== this) scope = scope.around;
-    return scope === this;
+  /** Whether a call is made inside this work, or inside work that this one waits for: it would wait for itself. */
+  isAround(context: Scope, seen: Set<SharedWork> = new Set()): boolean {
+    for (let scope: Scope | undefined = context; scope !== undefined; scope = scope.around) {
+      if (scope === this) return true;
+      if (!(scope instanceof SharedWork) || seen.has(scope)) continue;
+      seen.add(scope);
+      for (const waiter of scope.waiters) if (this.isAround(waiter.context, seen)) return true;
+    }
+    return false;
   }
 
   /** Each caller has a promise of his own, which keeps his async context. */

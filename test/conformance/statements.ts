@@ -125,6 +125,7 @@ export const statements: Record<string, string> = {
   109: 'A rate limit inside a retry charges every try, outside it once',
   110: 'A hedge inside a retry makes at most (1 + r)(1 + h) calls and shares its budget; outside it is noted',
   111: 'A fallback belongs outermost: inside a breaker it makes that blind',
+  112: 'A cache belongs outside: a hit touches nothing of what is inside it',
   113: 'A timeout inside a breaker is a failure; outside, the breaker is left as abandoned',
   114: 'The order of admissions may change who rejects, never what must hold',
   115: 'A pipeline in one frame and the same policies one by one are indistinguishable',

@@ -429,3 +429,13 @@ describe('and under one key, all but the one that keeps calls apart', () => {
   assert.equal(kept.length, laws.length - 1);
   for (const [law, property] of kept) test(`${law} [1, 2, 3, 4, 5, 8, 13, 48]`, () => fc.assert(property));
 });
+
+test('two runs that wait for each other do not hang: the one that would close the circle runs at once', async () => {
+  const shared = coalesce();
+  const run = (own: string, other: string): Promise<string> =>
+    shared.for(own).execute(async (context) => {
+      await turn();
+      return shared.for(other).execute(async () => `${own} for ${other}`, context);
+    });
+  assert.deepEqual(await Promise.all([run('a', 'b'), run('b', 'a')]), ['b for a', 'b for a']);
+});
