@@ -22,7 +22,8 @@ export interface LeakyBucketOptions {
  * at most `burst − 1 + limit × stretch ÷ interval` and what the last of them costs. A `burst` above 1 is slack: as long as
  * less than that has been missed, calls may catch up. It is earned, a new bucket has none. O(1) in time and memory.
  *
- * A cancelled reservation gives back its cost, less all that was reserved after it if any of that has to wait for longer.
+ * A cancelled reservation gives back its cost, but where another begins after it: that one keeps its time, and what is
+ * free before it stays free.
  * A clock that steps back earns nothing for the time it repeats. `update` keeps what is not yet paid for as a cost, so that
  * under a higher limit it takes less time; reservations stay where they are.
  *

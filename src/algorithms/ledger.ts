@@ -15,6 +15,12 @@ export class Ledger {
   /** What the clock said at time 0; goes back with it. */
   #origin: Milliseconds = 0;
   #reserved = 0;
+  readonly #spaced: boolean;
+
+  /** Spaced: where a later one keeps its time, nothing that was before it can be used by another. */
+  constructor(spaced: boolean = false) {
+    this.#spaced = spaced;
+  }
 
   /** The time, now that the clock says so. */
   advance(now: Milliseconds): Milliseconds {
@@ -41,7 +47,8 @@ export class Ledger {
 
   /**
    * Notes what has just been charged for `time`. To cancel it gives back, as in x/time/rate, what nobody has built upon:
-   * its cost less all that was reserved after it, if any of that has to wait for longer than it.
+   * its cost less all that was reserved after it, if any of that has to wait for longer than it; of what is spaced, nothing
+   * then.
    */
   reserve(now: Milliseconds, time: Milliseconds, cost: number, giveBack: (given: number) => void): Reservation {
     const before = this.latest;
@@ -53,8 +60,8 @@ export class Ledger {
       at: now + this.wait(now, time),
       cancel: (now) => {
         if (this.advance(now) > time || charged === 0) return 0;
-        const after = this.latest > time ? this.#reserved - reserved : 0;
-        const given = Math.max(charged - Math.max(after, 0), 0);
+        const after = this.#spaced ? charged : Math.max(this.#reserved - reserved, 0);
+        const given = this.latest > time ? Math.max(charged - after, 0) : charged;
         charged = 0;
         if (this.#reserved === reserved) {
           this.#reserved -= cost;

@@ -15,7 +15,7 @@ export abstract class SmoothMeter implements Meter {
   /** The highest cost there may be. */
   protected capacity = 0;
   protected stored = 0;
-  readonly #ledger = new Ledger();
+  readonly #ledger = new Ledger(true);
   /** When the next one may begin. */
   private due: Milliseconds = -Infinity;
   /** By how much what is not yet paid for has been stretched. */
@@ -55,12 +55,11 @@ export abstract class SmoothMeter implements Meter {
     const next = due + span;
     this.due = next;
     const stretched = this.#stretched;
-    return this.#ledger.reserve(now, time, cost, (given) => {
-      const share = given / cost;
+    return this.#ledger.reserve(now, time, cost, () => {
       // The last of all leaves nothing behind, not even a rounding, by which the next would be a trifle too early.
-      if (share === 1 && this.due === next) this.due = due;
-      else this.due -= share * span * (this.#stretched / stretched);
-      this.store(this.stored + share * spent);
+      if (this.due === next) this.due = due;
+      else this.due -= span * (this.#stretched / stretched);
+      this.store(this.stored + spent);
     });
   }
 

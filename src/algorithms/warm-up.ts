@@ -36,7 +36,8 @@ export interface WarmUpOptions {
  * most `limit × stretch ÷ interval` and what the last of them costs. A single call may cost as much as `limit`, and at
  * least 1. O(1) in time and memory.
  *
- * A cancelled reservation gives back its cost, less all that was reserved after it if any of that has to wait for longer.
+ * A cancelled reservation gives back its cost, but where another begins after it: that one keeps its time, and what is
+ * free before it stays free.
  * A clock that steps back cools nothing. `update` keeps how warm it is; what was charged before takes as long as it did.
  *
  * (SmoothWarmingUp of Guava's RateLimiter, Google, 2012.)
