@@ -30,7 +30,7 @@ export class EntryNotes<K> {
   set(key: K, took: Milliseconds, tags: readonly string[]): void {
     this.delete(key);
     if (this.#notes.size >= this.#most) this.#sweep();
-    this.#notes.set(key, { took, tags });
+    this.#notes.set(key, { took, tags: [...tags] });
     for (const tag of tags) {
       const keys = this.#tagged.get(tag);
       if (keys === undefined) this.#tagged.set(tag, new Set([key]));
