@@ -66,6 +66,15 @@ export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
 export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
+export {
+  type LoadThrough,
+  type LoadThroughEvent,
+  type LoadThroughOptions,
+  loadThrough,
+  type PendingWrite,
+  type WriteBehindOptions,
+} from './compositions/load-through.ts';
+export { type Memoized, type MemoizeOptions, memoize } from './compositions/memoize.ts';
 export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';
 export {
   type ShuffleShard,

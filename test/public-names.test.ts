@@ -37,9 +37,9 @@ test('holdfast exports these names', () => {
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
       LruCache FifoCache
-      coalesce cache
+      coalesce cache memoize
       degradation eventLoopDelay
-      perKey shuffleShard lint standardPipeline standardHedging
+      perKey shuffleShard loadThrough lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
       TimeoutError AbandonedError
     `),
@@ -68,8 +68,9 @@ test('holdfast exports these types', () => {
       Shed ShedOptions ShedEvent ShedOrder ShedReason OverloadDetector CodelOptions Throttle ThrottleOptions ThrottleEvent
       RateLimit RateLimitOptions RateLimitEvent RateLimitFields QuotaPolicy ServiceLimit Meter MeterLimits Reservation KeyedMeter
       Coalesce CoalesceOptions CoalesceEvent
-      CachePolicy CachePolicyOptions CacheEvent
+      CachePolicy CachePolicyOptions CacheEvent Memoized MemoizeOptions
       Degradation DegradationOptions DegradationEvent LoadSignal EventLoopDelayOptions
+      LoadThrough LoadThroughOptions LoadThroughEvent WriteBehindOptions PendingWrite
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent
     `),
