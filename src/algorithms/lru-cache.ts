@@ -33,16 +33,16 @@ export class LruCache<K, V> extends ListCache<K, V> {
   }
 
   protected touch(slot: number): void {
-    const { next, prev } = this;
-    const before = prev[slot] as number;
+    const { links } = this;
+    const before = links[(slot << 1) | 1] as number;
     if (before === 0) return;
-    const after = next[slot] as number;
-    const first = next[0] as number;
-    next[before] = after;
-    prev[after] = before;
-    next[slot] = first;
-    prev[first] = slot;
-    prev[slot] = 0;
-    next[0] = slot;
+    const after = links[slot << 1] as number;
+    const first = links[0] as number;
+    links[before << 1] = after;
+    links[(after << 1) | 1] = before;
+    links[slot << 1] = first;
+    links[(slot << 1) | 1] = 0;
+    links[(first << 1) | 1] = slot;
+    links[0] = slot;
   }
 }
