@@ -22,9 +22,10 @@ export class Ledger {
     this.#spaced = spaced;
   }
 
-  /** The time, now that the clock says so. */
+  /** The time, now that the clock says so. What is no time, NaN or infinite, moves nothing. */
   advance(now: Milliseconds): Milliseconds {
     const time = now - this.#origin;
+    if (!(Math.abs(time) < Infinity)) return this.time;
     if (time > this.time) this.time = time;
     else if (time < this.time) this.#stepBack(now);
     return this.time;
@@ -38,6 +39,7 @@ export class Ledger {
 
   /** How long after `now`, to which it was just advanced, it is `time`: rounded up, so that it will really be by then. */
   wait(now: Milliseconds, time: Milliseconds): Milliseconds {
+    if (!Number.isFinite(now)) return NaN;
     let wait = time - this.time;
     if (!(wait > 0)) return 0;
     let step = Number.EPSILON * Math.max(Math.abs(now), Math.abs(time), wait);

@@ -1,8 +1,9 @@
+import { shown } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 
 /**
  * Counts what is admitted over time. Time is an argument, in milliseconds with fractions, on any monotonic scale; a
- * cost defaults to 1, and one of 0 asks and charges nothing. Each meter states its bound: the most it admits in any
+ * cost defaults to 1, and one of 0 asks and charges nothing. A time that is NaN is refused. Each meter states its bound: the most it admits in any
  * stretch of time, counted over the clock's forward steps, without `update` and late cancels.
  */
 export interface Meter {
@@ -48,7 +49,13 @@ export interface KeyedMeter<Key> {
   retryAfter(key: Key, now: Milliseconds, cost?: number): Milliseconds;
 }
 
-/** @throws {RangeError} for a cost that is negative or NaN */
+/**
+ * A text would pass as a number, and be put at the end of a sum instead of added.
+ *
+ * @throws {RangeError} for a cost that is negative or NaN; TypeError for one that is no number
+ */
 export function checkCost(cost: number): void {
-  if (!(cost >= 0)) throw new RangeError(`cost must be a number, 0 or more, got ${cost}`);
+  if (cost >= 0 && typeof cost === 'number') return;
+  const wrong = typeof cost === 'number' ? RangeError : TypeError;
+  throw new wrong(`cost must be a number, 0 or more, got ${shown(cost)}`);
 }

@@ -43,7 +43,7 @@ class SlidingLog implements Meter {
     checkCost(cost);
     const time = this.#advance(now);
     // While reservations are out, the newest is ahead.
-    if (this.#used + cost > this.#limit + rounding || this.#newest > time) return false;
+    if (this.#used + cost > this.#limit + rounding || this.#newest > time || !Number.isFinite(now)) return false;
     if (cost > 0) this.#push(time, cost);
     return true;
   }

@@ -32,6 +32,7 @@ export abstract class SmoothMeter implements Meter {
   tryAcquire(now: Milliseconds, cost: number = 1): boolean {
     checkCost(cost);
     const time = this.#ledger.advance(now);
+    if (!Number.isFinite(now)) return false;
     const idle = time - this.due;
     if (cost > this.capacity || idle < 0 || cost === 0) return cost === 0 && this.#ledger.latest <= time;
     // One that has never been asked before has earned nothing by that.

@@ -72,7 +72,7 @@ export class WindowMeter implements Meter {
     checkCost(cost);
     const time = this.#advance(now);
     const taken = this.#current + cost;
-    if (this.#ahead.length > 0 || taken > this.#limit + rounding) return false;
+    if (this.#ahead.length > 0 || taken > this.#limit + rounding || !Number.isFinite(now)) return false;
     // Where both windows fit in there is nothing to work out; else times are compared, as for who waits, and not counts.
     if (this.#previous > this.#limit - taken && this.#freeAt(this.#index, this.#previous, taken) > time) return false;
     this.#current = taken;
@@ -112,6 +112,8 @@ export class WindowMeter implements Meter {
     this.#limit = limit;
     if (interval === this.#interval) return;
     this.#interval = interval;
+    // It may not have been asked for a time yet.
+    if (time === -Infinity) return;
     const index = this.#windowOf(time);
     this.#renumbered += index - this.#index;
     this.#index = index;
@@ -150,13 +152,15 @@ export class WindowMeter implements Meter {
     return previous > room ? start + this.#interval * (1 - room / previous) : start;
   }
 
-  /** Where and when a cost can be had, in no window before the last that is taken. */
+  /** Where and when a cost can be had, in no window before the last that is taken. Two behind that all are empty. */
   #place(cost: number): { at: Milliseconds; offset: number } {
+    const empty = this.#ahead.length + 2;
     for (let offset = this.#ahead.length; ; offset++) {
       const index = this.#index + offset;
       const previous = offset > 0 && !this.#sliding ? 0 : this.#count(offset - 1);
       const at = Math.max(this.#freeAt(index, previous, this.#count(offset) + cost), this.#ledger.time);
-      if (at < (index + 1) * this.#interval) return { at, offset };
+      // Where windows are shorter than the steps between the clock's numbers, none of them may end after it began.
+      if (at < (index + 1) * this.#interval || offset === empty) return { at, offset };
     }
   }
 

@@ -213,8 +213,37 @@ describe.for(rows)('$name', ({ name, make, lateExceed = false, bound, capacity, 
             assert.throws(() => meter[act](now, cost), { name: 'RangeError', message: /cost must be .*, got / });
           }
         }
+        for (const act of ['tryAcquire', 'retryAfter', 'reserve'] as const) {
+          const text = '1' as never;
+          assert.throws(() => meter[act](now, text), { name: 'TypeError', message: /cost must be .*, got "1"/ });
+        }
         assert.equal(meter.tryAcquire(now, 0), meter.retryAfter(now, 0) === 0);
         assert.equal(meter.available(now), available);
+      }),
+    );
+  });
+
+  test('refuses a time that is NaN, and lets no time that is none change what it does later', () => {
+    fc.assert(
+      fc.property(history, fc.constantFrom(NaN, Infinity, -Infinity), ({ limits, start, steps }, none) => {
+        const all = capacity(limits);
+        const fresh = make(limits);
+        const meter = make(limits);
+        for (const one of [fresh, meter]) {
+          assert.equal(one.tryAcquire(NaN, all), false);
+          assert.equal(one.reserve(NaN, all), undefined);
+          assert.ok(Number.isNaN(one.retryAfter(NaN, all)));
+          if (name !== 'allOf') one.update(NaN, { limit: undefined });
+        }
+        const { now } = play(meter, start, steps);
+        const available = meter.available(now);
+        assert.equal(meter.tryAcquire(NaN, all), false);
+        assert.equal(meter.available(now), available);
+        for (const act of ['available', 'retryAfter', 'tryAcquire', 'reserve'] as const) meter[act](none);
+        meter.available(now);
+        const later = now + Math.max(365 * 86_400_000, 2 * longest(limits, all));
+        assert.equal(meter.tryAcquire(later + meter.retryAfter(later, all), all), true);
+        assert.equal(fresh.tryAcquire(now, all), true);
       }),
     );
   });

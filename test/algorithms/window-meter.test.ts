@@ -172,3 +172,13 @@ describe.for([
     assert.equal(admittedAt(meter, 0), 1);
   });
 });
+
+test.for([
+  ['fixedWindow', fixedWindow],
+  ['slidingWindow', slidingWindow],
+] as const)('%s hangs nobody where its windows are shorter than the steps of the clock', ([, make]) => {
+  const meter = make({ limit: 2, interval: 0.001 });
+  assert.equal(meter.tryAcquire(1e15, 2), true);
+  assert.ok(meter.retryAfter(1e15, 2) < 1);
+  assert.ok(meter.reserve(1e15, 2));
+});
