@@ -7,9 +7,10 @@ import type { Target } from '../../src/core/router.ts';
 import { concurrencyLimit } from '../../src/policies/concurrency-limit.ts';
 import { simulate } from '../../src/testing/simulate.ts';
 import type { SimulationResult } from '../../src/testing/simulation.ts';
-import type { Line } from './chart.ts';
+import type { Line } from '../chart.ts';
+import type { Requirement } from '../requirement.ts';
 import { exponentially } from './laws.ts';
-import { forEachSeed, median, type Requirement, type Scenario } from './scenario.ts';
+import { forEachSeed, median, type Scenario } from './scenario.ts';
 
 export const limits: Readonly<Record<string, (random: Random) => Limit>> = {
   vegas: (random) => vegas({ random }),

@@ -1,13 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { svg } from '../chart.ts';
+import { say } from '../progress.ts';
+import { isMet, shown, verdictOf } from '../requirement.ts';
 import { printTable } from '../table.ts';
 import { capacitySteps, drift } from './adaptive-limits.ts';
-import { svg } from './chart.ts';
 import { hedging } from './hedging.ts';
 import { classes, goodput } from './overload.ts';
-import { page, shown, verdictOf } from './page.ts';
+import { page } from './page.ts';
 import { retryStorm } from './retry-storm.ts';
-import { isMet, type Report } from './scenario.ts';
+import type { Report } from './scenario.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -46,15 +48,3 @@ if (options.only === '') writeFileSync('docs/simulations.md', page(scenarios, re
 const missed = reports.flatMap(({ figures }) => figures.filter((one) => !isMet(one)));
 for (const { what } of missed) console.error(`missed: ${what}`);
 if (missed.length > 0) process.exitCode = 1;
-
-/** One line of a terminal, written over; elsewhere a line each. */
-function say(what: string): void {
-  const { stderr } = process;
-  if (!stderr.isTTY) {
-    if (what !== '') stderr.write(`${what}\n`);
-    return;
-  }
-  stderr.cursorTo(0);
-  stderr.write(what.slice(0, stderr.columns - 1));
-  stderr.clearLine(1);
-}

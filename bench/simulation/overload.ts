@@ -1,9 +1,10 @@
 import { shed } from '../../src/policies/shed.ts';
 import { simulate } from '../../src/testing/simulate.ts';
 import type { SimulationClient, SimulationResult } from '../../src/testing/simulation.ts';
-import type { Line } from './chart.ts';
+import type { Line } from '../chart.ts';
+import type { Requirement } from '../requirement.ts';
 import { exponentially } from './laws.ts';
-import { forEachSeed, median, type Requirement, type Scenario } from './scenario.ts';
+import { forEachSeed, median, type Scenario } from './scenario.ts';
 
 /** Calls a second that ten workers can do. */
 export const capacity = 1_000;

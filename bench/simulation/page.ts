@@ -1,4 +1,5 @@
-import { isMet, type Report, type Requirement, type Scenario } from './scenario.ts';
+import { markdown, requirements } from '../requirement.ts';
+import type { Report, Scenario } from './scenario.ts';
 
 /** The page of all that was simulated. */
 export function page(scenarios: readonly Scenario[], reports: readonly Report[], seeds: readonly number[]): string {
@@ -13,30 +14,11 @@ ${sections.join('\n')}`;
 }
 
 function section({ title, about }: Scenario, { header, rows, figures, charts }: Report): string {
-  const required = figures.map((one) => [
-    one.what,
-    shown(one.value, one.unit),
-    verdictOf(one),
-    isMet(one) ? 'yes' : '**no**',
-  ]);
   return [
     `## ${title}\n`,
     `${about}\n`,
-    table(header, rows),
+    markdown(header, rows),
     ...charts.map(({ name, title }) => `![${title}](charts/${name}.svg)\n`),
-    table(['figure', 'value', 'required', 'met'], required),
+    requirements(figures),
   ].join('\n');
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |\n`;
-  return [header, header.map(() => '---'), ...rows].map(line).join('');
-}
-
-export function shown(value: number, unit: string): string {
-  return value === Infinity ? 'never' : `${Math.round(100 * value) / 100} ${unit}`;
-}
-
-export function verdictOf({ atLeast, atMost, unit }: Requirement): string {
-  return atLeast === undefined ? `≤ ${atMost} ${unit}` : atLeast === Infinity ? 'never' : `≥ ${atLeast} ${unit}`;
 }

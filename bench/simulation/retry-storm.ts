@@ -8,7 +8,7 @@ import { retry } from '../../src/policies/retry.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { simulate } from '../../src/testing/simulate.ts';
 import type { SimulationResult } from '../../src/testing/simulation.ts';
-import type { Line } from './chart.ts';
+import type { Line } from '../chart.ts';
 import { exponentially, unheard } from './laws.ts';
 import { forEachSeed, median, type Scenario } from './scenario.ts';
 

@@ -1,4 +1,5 @@
-import type { Chart } from './chart.ts';
+import type { Chart } from '../chart.ts';
+import type { Requirement } from '../requirement.ts';
 
 /** A question, played through with each seed. */
 export interface Scenario {
@@ -18,19 +19,6 @@ export interface Report {
   readonly rows: readonly (readonly string[])[];
   readonly figures: readonly Requirement[];
   readonly charts: readonly Chart[];
-}
-
-/** A figure, and what it has to be. */
-export interface Requirement {
-  readonly what: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly atLeast?: number;
-  readonly atMost?: number;
-}
-
-export function isMet({ value, atLeast = -Infinity, atMost = Infinity }: Requirement): boolean {
-  return value >= atLeast && value <= atMost;
 }
 
 /** The lower of the two in the middle, where there are two: a figure that has really been seen. */

@@ -5,6 +5,8 @@ export interface Chart {
   readonly title: string;
   readonly x: string;
   readonly y: string;
+  /** Where y begins. Default 0. */
+  readonly from?: number;
   readonly lines: readonly Line[];
   /** Level lines to compare with. */
   readonly levels?: readonly { readonly label: string; readonly y: number }[];
@@ -22,14 +24,14 @@ const size = { width: 760, height: 360, left: 64, right: 16, top: 40, bottom: 48
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 
 /** The chart as an SVG image. The same data gives the same text. */
-export function svg({ title, x, y, lines, levels = [], shaded = [] }: Chart): string {
+export function svg({ title, x, y, from: lowest = 0, lines, levels = [], shaded = [] }: Chart): string {
   const { width, height, left, right, top, bottom } = size;
   const points = lines.flatMap((line) => line.points);
   const [least, most] = [Math.min(...points.map(([x]) => x)), Math.max(...points.map(([x]) => x))];
   const xs = ticks(least, most).filter((x) => x >= least && x <= most);
-  const ys = ticks(0, Math.max(...points.map(([, y]) => y), ...levels.map(({ y }) => y)));
+  const ys = ticks(lowest, Math.max(...points.map(([, y]) => y), ...levels.map(({ y }) => y)));
   const toX = scale([least, most], [left, width - right]);
-  const toY = scale([0, ys.at(-1) as number], [height - bottom, top]);
+  const toY = scale([ys[0] as number, ys.at(-1) as number], [height - bottom, top]);
   const line = (x1: number, y1: number, x2: number, y2: number, style: string): string =>
     `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}" ${style}/>`;
   const text = (at: [number, number], content: string, style = ''): string =>
