@@ -2,9 +2,9 @@ import { shown } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 
 /**
- * Counts what is admitted over time. Time is an argument, in milliseconds with fractions, on any monotonic scale; a
- * cost defaults to 1, and one of 0 asks and charges nothing. A time that is NaN is refused. Each meter states its bound: the most it admits in any
- * stretch of time, counted over the clock's forward steps, without `update` and late cancels.
+ * Counts what is admitted over time. Time is an argument, in milliseconds with fractions, on any monotonic scale; one that
+ * is NaN is refused. A cost defaults to 1, and one of 0 asks and charges nothing. Each meter states its bound: the most it
+ * admits in any stretch of time, counted over the clock's forward steps, without `update` and late cancels.
  */
 export interface Meter {
   /**
