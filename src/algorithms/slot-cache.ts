@@ -146,6 +146,7 @@ export abstract class SlotCache<K, V> extends SlotStore<K, V> implements Cache<K
       // JSON has no Infinity.
       const ttl = kept ?? Infinity;
       duration(`${this.factory}: age`, age);
+      duration(`${this.factory}: ttl`, ttl);
       if (age >= ttl || !this.set(key, value, { ttl })) continue;
       const slot = this.slots.get(key);
       if (slot !== undefined && this.wheel !== undefined) this.wheel.start(slot, ttl, this.wheel.now - age);

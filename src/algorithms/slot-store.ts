@@ -123,7 +123,8 @@ export abstract class SlotStore<K, V> {
     else this.replace(slot, value, weight);
     if (this.wheel !== undefined) {
       this.wheel.start(slot, ttl);
-      if (ttl === 0) this.reading = Number.NaN;
+      // Too short for the clock to tell: found due though it says the same again.
+      if (this.wheel.remaining(slot) <= 0) this.reading = Number.NaN;
     }
     this.removals?.tell();
     return true;
