@@ -246,6 +246,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
     // What the source gives for a key that is to be deleted only the source knows, when it is.
     for (let write = writes.buffer.get(key); write !== undefined; write = writes.buffer.get(key)) {
       if (!write.deleted) return write.value;
+      if (write.isAround(context)) break;
       await writes.hasten(write);
     }
     const undisturbed = !writes.has(key);

@@ -4,6 +4,7 @@ import { reportError } from './events.ts';
 import { WaitingLine } from './line.ts';
 import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { Context, Milliseconds, Policy } from './policy.ts';
+import type { Scope } from './scope.ts';
 import { type Batch, type Expiring, expiry, unqueue } from './timers.ts';
 
 /** A value on its way to where it is to be stored, or a key to be deleted there. Waits out its delay in a queue of timeouts. */
@@ -26,6 +27,8 @@ export class Write<K, V> implements Expiring {
   running = false;
   /** It has been sent, so that its value is settled. */
   begun = false;
+  /** What its latest call runs in. */
+  scope: Context | undefined = undefined;
   settle: (outcome: Outcome) => void = () => {};
   readonly over: Promise<Outcome> = new Promise((resolve) => {
     this.settle = resolve;
@@ -35,6 +38,13 @@ export class Write<K, V> implements Expiring {
     this.key = key;
     this.value = value;
     this.deleted = deleted;
+  }
+
+  /** Whether a call is made inside this write, which would wait for itself. */
+  isAround(context: Scope): boolean {
+    let scope: Scope | undefined = context;
+    while (scope !== undefined && scope !== this.scope) scope = scope.around;
+    return scope !== undefined;
   }
 }
 
@@ -200,6 +210,7 @@ export class Writes<K, V> {
     };
     const task = async (context: Context): Promise<void> => {
       write.begun = true;
+      write.scope = context;
       running++;
       try {
         await send(write, context);

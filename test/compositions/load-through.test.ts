@@ -224,6 +224,15 @@ describe('reading', () => {
   });
 });
 
+test('ten thousand who miss one key at once share one load', async () => {
+  const source = byHand();
+  const values = loadThrough({ load: source.load });
+  const all = Promise.all(Array.from({ length: 10_000 }, () => values.get('a')));
+  source.calls[0]?.resolve('A');
+  assert.deepEqual(new Set(await all), new Set(['A']));
+  assert.equal(source.calls.length, 1);
+});
+
 describe('batches', () => {
   test('keys asked for within one turn are loaded together, each once', async () => {
     const source = byHand();
@@ -597,6 +606,22 @@ describe('writing behind', () => {
     await values.set('b', 'B');
     source.calls[2]?.resolve(undefined);
     assert.equal(await other, 'B');
+  });
+
+  test('a delete that asks for its own key gets what the source still has', async () => {
+    const source = table({ a: 'A' });
+    const seen: string[] = [];
+    const { clock, values }: ReturnType<typeof behind> = behind({
+      ...pick(source),
+      async delete(key, context) {
+        seen.push(await values.get(key, context));
+        await source.delete(key);
+      },
+    });
+    await values.delete('a');
+    await clock.advance(100);
+    assert.deepEqual(seen, ['A']);
+    assert.equal(await values.get('a'), 'none');
   });
 
   test('a full buffer lets writes wait, in the order they came', async () => {
