@@ -5,9 +5,9 @@ import type { Context, Milliseconds } from './policy.ts';
 import { dueOf, tolerance } from './timers.ts';
 
 export interface TimedLineOptions<Permit> extends Omit<WaitingLineOptions<Permit>, 'expired'> {
-  /** How long until `take` would give that much: 0 for now, `Infinity` for never. */
+  /** How long until `take` would give that much: 0 for now, `Infinity` for never. NaN, for nobody knows, is never. */
   comesIn(cost: number): Milliseconds;
-  /** Makes what a waiter gets whose time is up, or cannot suffice; `after` is what `TimedLine.after` says then. */
+  /** Makes what a waiter gets whose time is up, or cannot suffice; `after` is what `TimedLine.after` says then, or NaN. */
   expired(after: Milliseconds): RejectedError;
 }
 
@@ -39,7 +39,8 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
     const after = this.after(context);
     const left = timeLeft(context, clock, this.#maxWait);
     // To begin at its deadline is no use to a call.
-    if (after > left + tolerance || left === 0 || clock.now() + after >= context.deadline) return this.#expired(after);
+    const inTime = after <= left + tolerance && left > 0 && clock.now() + after < context.deadline;
+    if (!inTime) return this.#expired(after);
     const joined = super.join(context);
     if (this.length === 1) this.admit();
     return joined;
@@ -47,8 +48,15 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
 
   override admit(): void {
     for (let first = this.first(); first !== undefined; first = this.first()) {
-      const permit = this.options.take(first.cost);
-      const gone = permit === undefined ? this.#hopeless(first) : first;
+      let permit: Permit | Promise<never> | undefined;
+      let gone: Waiter<Permit> | undefined = first;
+      try {
+        permit = this.options.take(first.cost);
+        if (permit === undefined) gone = this.#hopeless(first);
+      } catch (error) {
+        // Nobody else hears of it, in a timer; and he would wait for ever.
+        permit = Promise.reject(error);
+      }
       if (gone === undefined) return;
       this.remove(gone);
       gone.settle(permit ?? this.#sendAway(gone));
@@ -76,7 +84,13 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
   }
 
   #sendAway({ cost, rank }: Waiter<Permit>): RejectedError {
-    return this.#expired(this.#after(cost, rank.lead));
+    let after = Number.NaN;
+    try {
+      after = this.#after(cost, rank.lead);
+    } catch {
+      // His time is up, whether or not it can be told how long it would have been.
+    }
+    return this.#expired(after);
   }
 
   #after(cost: number, lead: Milliseconds): Milliseconds {
@@ -92,7 +106,7 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
     const after = this.#comesIn(first.cost);
     const { batch } = first.timer ?? {};
     const latest = Math.min(first.arrived + this.#maxWait + tolerance, batch ? dueOf(batch) - tolerance : Infinity);
-    if (after === Infinity || now + after > latest) return first;
+    if (!(after < Infinity && now + after <= latest)) return first;
     // In less than a microsecond time may not move on at all.
     let next = Math.max(after, tolerance);
     for (const rank of this.ranks) {

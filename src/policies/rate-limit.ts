@@ -147,7 +147,7 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
   );
 
   function rejected(reason: Reason, after: Milliseconds): RateLimitedError {
-    const retryAfter = after === Infinity ? undefined : after;
+    const retryAfter = after < Infinity ? after : undefined;
     if (onEvent) emit(onEvent, { type: 'rejected', name, reason, retryAfter, queued: line.length });
     return new RateLimitedError({ name, message: `no permit: ${reason}`, retryAfter });
   }

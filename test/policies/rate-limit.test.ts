@@ -13,6 +13,7 @@ import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
 import { warmUp } from '../../src/algorithms/warm-up.ts';
 import { RateLimitedError, RejectedError } from '../../src/core/errors.ts';
+import { onListenerError } from '../../src/core/events.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
 import type { CallOptions } from '../../src/core/policy.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
@@ -493,12 +494,50 @@ test('is not changed by a listener that throws, or that calls it [101]', async (
     clock,
     onEvent: ({ type, queued }) => {
       if (type === 'queued' && queued === 1) limit.execute(() => 3).catch(() => {});
+      throw new Error('of a listener');
     },
   });
+  const reported: unknown[] = [];
+  const before = onListenerError((error) => reported.push(error));
   const calls = [1, 2].map((n) => limit.execute(() => n));
   await clock.advance(200);
+  onListenerError(before);
   assert.deepEqual(await Promise.all(calls), [1, 2]);
   assert.equal(limit.queued, 0);
+  assert.equal(reported.length, 2, 'two wait');
+});
+
+test('rejects with what its meter throws, and keeps nobody waiting for ever, also where a timer asks', async () => {
+  for (const broken of ['tryAcquire', 'retryAfter'] as const) {
+    const { clock, log, meter, limit, call } = setUp({ maxWait: 1_000 });
+    for (const name of ['a', 'b', 'c']) call(name);
+    meter[broken] = () => {
+      throw new Error('broken');
+    };
+    await clock.advance(100);
+    const second = broken === 'tryAcquire' ? 'b: broken at 100' : 'b at 100';
+    assert.deepEqual(log, ['a at 0', second, 'c: broken at 100']);
+    assert.deepEqual([limit.queued, clock.pending], [0, 0]);
+    call('d');
+    await clock.advance(0);
+    assert.equal(log.at(-1), 'd: broken at 100');
+  }
+});
+
+test('turns away, without a retryAfter, where its meter does not know how long it will be', async () => {
+  const { clock, log, meter, limit, call, errors } = setUp({ maxWait: 1_000 });
+  for (const name of ['a', 'b', 'c']) call(name);
+  meter.retryAfter = () => NaN;
+  await clock.advance(100);
+  assert.deepEqual(log, ['a at 0', 'b at 100', 'c: no permit: expired at 100']);
+  call('d');
+  await clock.advance(0);
+  assert.equal(log.at(-1), 'd: no permit: expired at 100');
+  assert.deepEqual(
+    errors.map((error) => (error as RateLimitedError).retryAfter),
+    [undefined, undefined],
+  );
+  assert.deepEqual([limit.queued, clock.pending], [0, 0]);
 });
 
 test('does not count against what it protects: a breaker outside ignores who was turned away [62]', async () => {
