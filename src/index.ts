@@ -71,8 +71,6 @@ export {
   type LoadThroughEvent,
   type LoadThroughOptions,
   loadThrough,
-  type PendingWrite,
-  type WriteBehindOptions,
 } from './compositions/load-through.ts';
 export { type Memoized, type MemoizeOptions, memoize } from './compositions/memoize.ts';
 export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';
@@ -114,6 +112,7 @@ export type { AddedOf, CallOptions, Context, Milliseconds, Policy, Task } from '
 export type { Random } from './core/random.ts';
 export type { Router, Target } from './core/router.ts';
 export { wrap } from './core/wrap.ts';
+export type { PendingWrite, WriteBehindOptions } from './core/write-buffer.ts';
 export { type Bulkhead, type BulkheadEvent, type BulkheadOptions, bulkhead } from './policies/bulkhead.ts';
 export { type CacheEvent, type CachePolicy, type CachePolicyOptions, cache } from './policies/cache.ts';
 export {

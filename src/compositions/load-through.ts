@@ -4,13 +4,14 @@ import { Batches } from '../core/batches.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { share } from '../core/dispose.ts';
 import { RejectedError } from '../core/errors.ts';
-import { emit, hear, type Listener, reportError } from '../core/events.ts';
+import { emit, type Listener, reportError } from '../core/events.ts';
 import { type Load, Loads } from '../core/loads.ts';
 import { checked, duration, integer, object, objectWith, oneOf, shown, typed } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { pipeline } from '../core/pipeline.ts';
 import type { CallOptions, Context, Milliseconds, Policy } from '../core/policy.ts';
 import type { Scope } from '../core/scope.ts';
+import { filledBehind, type PendingWrite, type WriteBehindOptions, WriteBuffer } from '../core/write-buffer.ts';
 import { Write, Writes } from '../core/writes.ts';
 import { bulkhead } from '../policies/bulkhead.ts';
 
@@ -48,30 +49,6 @@ export interface LoadThroughOptions<K, V> {
   /** Carried by events and errors. Default `'loadThrough'`. */
   name?: string | undefined;
   onEvent?: Listener<LoadThroughEvent<K>> | undefined;
-}
-
-export interface WriteBehindOptions<K, V> {
-  /** How long a write waits, so that a newer one of its key can take its place. 0 or more. Default 1_000. */
-  delay?: Milliseconds | undefined;
-  /** Keys whose writes may be on their way. 1 or more. Default 10_000. */
-  maxBuffered?: number | undefined;
-  /** What becomes of a write of one key more. Default `'wait'`: until there is room. `'through'`: until it is written. */
-  full?: 'wait' | 'through' | undefined;
-  /** Writes sent at once. 1 or more. Default 10. */
-  maxConcurrent?: number | undefined;
-  /**
-   * Gets each write that was accepted and then given up, with the error of `pipeline`. Nothing is kept of it after
-   * that. Default: an error goes to `onListenerError`, with this one as its `cause`.
-   */
-  onFailed?: ((write: PendingWrite<K, V>, error: unknown) => unknown) | undefined;
-}
-
-/** A write that was accepted, and has not arrived. */
-export interface PendingWrite<K, V> {
-  readonly key: K;
-  /** Undefined where the key is to be deleted. */
-  readonly value: V | undefined;
-  readonly deleted: boolean;
 }
 
 /** What `loadThrough` tells. `pending`: keys whose writes are accepted, and have not arrived. */
@@ -166,42 +143,29 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   if (options.maxBatch !== undefined && !loadMany) throw new TypeError('loadThrough: maxBatch needs loadMany');
   if (options.write !== undefined && !store) throw new TypeError('loadThrough: write needs store');
   if (behind && mode !== 'behind') throw new TypeError("loadThrough: behind needs write: 'behind'");
-  const {
-    delay = 1_000,
-    maxBuffered = 10_000,
-    full = 'wait',
-    maxConcurrent = 10,
-    onFailed = report,
-  } = checked('loadThrough: behind', behind ?? {}, {
-    delay: duration,
-    maxBuffered: integer(1),
-    full: oneOf('wait', 'through'),
-    maxConcurrent: integer(1),
-    onFailed: typed('function'),
-  });
+  const limits = filledBehind('loadThrough: behind', behind);
   const cache = 'get' in given ? given : new LruCache<K, V>({ ...given, clock });
   /** Gives each call a scope: what a call says of itself, and who may stop it, is its affair. */
   const call = pipeline();
   const loads = new Loads<K>(name);
   const batches = loadMany && new Batches<K>(maxBatch, loadAll);
   const writes = new Writes<K, V>({
-    name,
-    clock,
-    delay,
-    maxBuffered,
-    goThrough: full === 'through',
     attended: policy,
-    unattended: pipeline(bulkhead({ maxConcurrent, maxQueued: Infinity, ageing: 0, clock, name }), policy),
+    unattended: pipeline(
+      bulkhead({ maxConcurrent: limits.maxConcurrent, maxQueued: Infinity, ageing: 0, clock, name }),
+      policy,
+    ),
     send: ({ key, value, deleted }, context) => (deleted ? remove?.(key, context) : store?.(key, value as V, context)),
     changed: (key) => loads.letGo(key),
     settled,
-    full: (key) => onEvent && emit(onEvent, { type: 'full', name, key, pending: writes.buffer.size }),
   });
+  const onFull = (key: K): void => onEvent && emit(onEvent, { type: 'full', name, key, pending: buffer.size });
+  const buffer = new WriteBuffer<K, V>({ ...limits, name, clock, writes, onFull });
   let closing: Promise<void> | undefined;
 
   const get = (key: K, options?: CallOptions): Promise<V> =>
     call.execute((context) => read(key, context as Scope), options) as Promise<V>;
-  const close = (options?: CallOptions): Promise<void> => call.execute(() => (closing ??= writes.close()), options);
+  const close = (options?: CallOptions): Promise<void> => call.execute(() => (closing ??= buffer.close()), options);
   return {
     get,
     getMany: (keys, options) => Promise.all(Array.from(keys, (key) => get(key, options))),
@@ -211,16 +175,16 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
       call.execute((context) => (remove ? send(new Write<K, V>(key, undefined, true), context) : forget(key)), options),
     forget,
     get pending() {
-      const each = [...writes.buffer.values()];
+      const each = buffer.values();
       return new Map(each.map(({ key, value, deleted }) => [key, { key, value, deleted }]));
     },
-    flush: (options) => call.execute(() => writes.flush(), options),
+    flush: (options) => call.execute(() => buffer.flush(), options),
     close,
     [Symbol.asyncDispose]: close,
   };
 
   function read(key: K, context: Scope): unknown {
-    const write = writes.buffer.get(key);
+    const write = buffer.get(key);
     if (write === undefined || !write.deleted) {
       const value = write === undefined ? cache.get(key) : write.value;
       if (value !== undefined || write !== undefined || cache.has(key)) {
@@ -244,10 +208,10 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
 
   async function loaded(key: K, current: Load, context: Scope): Promise<unknown> {
     // What the source gives for a key that is to be deleted only the source knows, when it is.
-    for (let write = writes.buffer.get(key); write !== undefined; write = writes.buffer.get(key)) {
+    for (let write = buffer.get(key); write !== undefined; write = buffer.get(key)) {
       if (!write.deleted) return write.value;
       if (write.isAround(context)) break;
-      await writes.hasten(write);
+      await buffer.hasten(write);
     }
     const undisturbed = !writes.has(key);
     const value = await (batches ? batches.ask(key, context) : loadOne(key, context));
@@ -266,23 +230,20 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   }
 
   function send(write: Write<K, V>, context: Context): Promise<void> {
-    return mode === 'behind' ? writes.accept(write, context) : writes.through(write, context);
+    if (closing !== undefined) throw new RejectedError({ name, message: 'closed' });
+    return mode === 'behind' ? buffer.accept(write, context) : writes.through(write, context);
   }
 
   function settled(write: Write<K, V>, outcome: Outcome): void {
-    const { key, value, deleted, begun, context } = write;
+    const { key, value, deleted, begun } = write;
+    buffer.leave(write);
     if (outcome.ok && !deleted && mode !== 'around') keep(key, value as V);
     // What was never sent has changed nothing.
     else if (begun) cache.delete(key);
-    const pending = writes.buffer.size;
-    if (outcome.ok) {
-      if (onEvent) emit(onEvent, { type: 'written', name, key, pending });
-      return;
-    }
-    const { error } = outcome;
-    if (onEvent) emit(onEvent, { type: 'failed', name, key, error, pending });
-    if (context !== undefined) return;
-    hear(onFailed({ key, value, deleted }, error));
+    const pending = buffer.size;
+    if (onEvent && outcome.ok) emit(onEvent, { type: 'written', name, key, pending });
+    else if (onEvent && !outcome.ok) emit(onEvent, { type: 'failed', name, key, error: outcome.error, pending });
+    if (!outcome.ok) buffer.giveUp(write, outcome.error);
   }
 
   function put(key: K, value: V): void {
@@ -305,10 +266,6 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
       reportError(error);
       cache.delete(key);
     }
-  }
-
-  function report({ key }: PendingWrite<K, V>, error: unknown): void {
-    reportError(new Error(`${name}: the write of ${shown(key)} was given up`, { cause: error }));
   }
 }
 
