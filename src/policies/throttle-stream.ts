@@ -1,4 +1,4 @@
-import type { Meter } from '../algorithms/meter.ts';
+import { checkCost, type Meter } from '../algorithms/meter.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { checked, objectWith, typed } from '../core/options.ts';
 
@@ -54,8 +54,8 @@ export function throttleStream<Chunk = Uint8Array>(
       // Not a sink's `abort`, which is called once the chunk that waits has gone through.
       const { signal } = controller;
       signal.addEventListener('abort', () => {
-        stop(signal.reason);
         output.error(signal.reason);
+        stop(signal.reason);
       });
     },
     async write(chunk) {
@@ -78,8 +78,8 @@ export function throttleStream<Chunk = Uint8Array>(
         asked();
       },
       cancel(reason) {
-        stop(reason);
         input.error(reason);
+        stop(reason);
       },
     },
     { highWaterMark: 0 },
@@ -99,6 +99,7 @@ export function throttleStream<Chunk = Uint8Array>(
     }
     const now = clock.now();
     const cost = costOf(chunk);
+    checkCost(cost);
     const reservation = meter.reserve(now, cost);
     if (reservation === undefined) {
       if (!(chunk instanceof Uint8Array && chunk.length > 1))
@@ -124,8 +125,9 @@ export function throttleStream<Chunk = Uint8Array>(
     await new Promise<void>((resolve, reject) => {
       const undo = begin(resolve);
       stop = (reason) => {
-        undo();
+        // First, as a meter may throw.
         reject(reason);
+        undo();
       };
     });
     stop = nothing;

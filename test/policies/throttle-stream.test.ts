@@ -132,6 +132,16 @@ test('a costOf that throws ends the stream with what it throws', async () => {
   await assert.rejects(stream.getReader().read(), (error) => error === thrown);
 });
 
+test('a costOf that gives no number, or nothing, ends the stream with a TypeError [91]', async () => {
+  for (const cost of ['1', undefined, null]) {
+    const { clock, meter } = slow();
+    const throttled = throttleStream<number>({ meter, clock, costOf: () => cost as never });
+    const reader = sourceOf([1]).stream.pipeThrough(throttled).getReader();
+    await assert.rejects(reader.read(), { name: 'TypeError', message: /cost must be a number/ });
+    assert.equal(meter.retryAfter(0), 0);
+  }
+});
+
 test('a single byte that costs too much is a RangeError, it cannot be split [91]', async () => {
   const { clock, meter } = slow();
   const stream = sourceOf([bytes(4)]).stream.pipeThrough(throttleStream({ meter, clock, costOf: () => 2 }));
@@ -165,9 +175,19 @@ test('several reads at once are still served no faster than the meter allows', a
 });
 
 /** A stream whose second chunk waits. */
-async function waiting() {
+async function waiting({ broken = false } = {}) {
   const clock = new ManualClock();
   const meter = tokenBucket({ limit: 10, interval: 1_000 });
+  if (broken) {
+    const { reserve } = meter;
+    meter.reserve = (...asked) => {
+      const reservation = reserve.apply(meter, asked);
+      const cancel = (): never => {
+        throw new Error('broken');
+      };
+      return reservation && { ...reservation, cancel };
+    };
+  }
   const throttled = throttleStream<number>({ meter, clock, costOf: () => 10 });
   const reader = throttled.readable.getReader();
   const writer = throttled.writable.getWriter();
@@ -196,6 +216,15 @@ test('a reader who cancels while a chunk waits ends the stream at once, leaves n
   await assert.rejects(writer.closed, { message: 'enough' });
   assert.equal(clock.pending, 0);
   assert.equal(meter.available(clock.now()), 5);
+});
+
+test('a meter that throws when a reservation is cancelled keeps nobody waiting', async () => {
+  const { clock, meter, reader, writer, write, read } = await waiting({ broken: true });
+  await assert.rejects(reader.cancel(new Error('enough')), { message: 'broken' });
+  assert.deepEqual([await write, await read], ['Error: enough', 'done']);
+  await assert.rejects(writer.closed, { message: 'enough' });
+  assert.equal(clock.pending, 0);
+  assert.equal(meter.available(clock.now()), -5);
 });
 
 /** A pipe through a throttled stream, of two items of which the second waits. */
