@@ -11,6 +11,7 @@ const work = join(root, 'node_modules/.cache/docs');
 const sources: Record<string, string> = {
   holdfast: '../../../src/index.ts',
   'holdfast/fetch': '../../../src/adapters/fetch.ts',
+  'holdfast/http-cache': '../../../src/adapters/http-cache.ts',
   'holdfast/testing': '../../../src/testing/testing.ts',
 };
 

@@ -10,7 +10,7 @@ const tsc = join(root, 'node_modules/.bin/tsc');
 // A user's project with holdfast installed, as built.
 const user = join(root, 'node_modules/.cache/user');
 const installed = join(user, 'node_modules/holdfast');
-const entries = ['holdfast', 'holdfast/fetch', 'holdfast/testing', 'holdfast/package.json'];
+const entries = ['holdfast', 'holdfast/fetch', 'holdfast/http-cache', 'holdfast/testing', 'holdfast/package.json'];
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 beforeAll(() => {
@@ -23,7 +23,7 @@ beforeAll(() => {
 
 test('every entry can be imported, and required', () => {
   const code = `
-    for (const entry of ${JSON.stringify(entries.slice(0, 3))}) {
+    for (const entry of ${JSON.stringify(entries.slice(0, -1))}) {
       if ((await import(entry)) !== createRequire(import.meta.url)(entry)) throw new Error(entry);
     }`;
   writeFileSync(join(user, 'load.js'), `import { createRequire } from 'node:module';\n${code}`);
@@ -36,7 +36,7 @@ test('every entry can be imported, and required', () => {
 
 test('its types need nothing of their user but es2022 and dom', () => {
   const imports = entries
-    .slice(0, 3)
+    .slice(0, -1)
     .map((entry, i) => `import * as entry${i} from '${entry}';\nexport { entry${i} };`);
   writeFileSync(join(user, 'use.ts'), imports.join('\n'));
   const strict = ['--ignoreConfig', '--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', 'nodenext'];
@@ -47,6 +47,10 @@ test('its types need nothing of their user but es2022 and dom', () => {
 
 test('tslib is the only dependency, nothing runs at installation, and no address is locked', () => {
   assert.deepEqual(Object.keys(manifest.dependencies), ['tslib']);
+  assert.deepEqual(
+    Object.keys(manifest.peerDependencies).filter((name) => !manifest.peerDependenciesMeta[name]?.optional),
+    [],
+  );
   assert.deepEqual(
     Object.keys(manifest.scripts).filter((name) => /install|prepare$/.test(name)),
     [],

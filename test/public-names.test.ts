@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'vitest';
 import * as fetch from '../src/adapters/fetch.ts';
+import * as httpCache from '../src/adapters/http-cache.ts';
 import * as holdfast from '../src/index.ts';
 import * as testing from '../src/testing/testing.ts';
 
@@ -80,6 +81,11 @@ test('holdfast exports these types', () => {
 test('holdfast/fetch exports these names and types', () => {
   assert.deepEqual(Object.keys(fetch).sort(), words('resilientFetch isTransient parseRetryAfter HttpError'));
   assert.deepEqual(types('adapters/fetch.ts'), words('ForeignFetch ResilientFetchEvent ResilientFetchOptions'));
+});
+
+test('holdfast/http-cache exports these names and types', () => {
+  assert.deepEqual(Object.keys(httpCache).sort(), words('cachingFetch'));
+  assert.deepEqual(types('adapters/http-cache.ts'), words('CachingFetchEvent CachingFetchOptions'));
 });
 
 test('holdfast/testing exports these names and types', () => {

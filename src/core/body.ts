@@ -96,7 +96,7 @@ function passedOn(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStre
 }
 
 /** What a response made by hand cannot say of itself; also a status above 599, which servers do send. */
-function dressed(response: Response, { status, statusText, ok, url, redirected, type }: Response): Response {
+export function dressed(response: Response, { status, statusText, ok, url, redirected, type }: Response): Response {
   const clone = (): Response => dressed(Object.getPrototypeOf(response).clone.call(response), response);
   return Object.defineProperties(response, {
     status: { value: status },

@@ -1,0 +1,318 @@
+import CachePolicy from 'http-cache-semantics';
+import { LruCache } from '../algorithms/lru-cache.ts';
+import { cancelBody, dressed } from '../core/body.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { emit, type Listener } from '../core/events.ts';
+import { checked, duration, objectWith, positive, typed } from '../core/options.ts';
+import type { Milliseconds } from '../core/policy.ts';
+import { nothing } from '../core/promise.ts';
+
+export interface CachingFetchOptions {
+  /** What sends requests, such as a `resilientFetch`. Default: the global `fetch`, looked up at each call. */
+  fetch?: typeof globalThis.fetch | undefined;
+  /** The bytes of all bodies and headers kept. Default 50_000_000. */
+  maxWeight?: number | undefined;
+  /** Whether several people's requests go through it: nothing `private` is then kept. Default false. */
+  shared?: boolean | undefined;
+  /**
+   * For how long a response that is over may stand in for an error of the network or a status of 500, 502, 503 or 504,
+   * where it does not say so itself, and does not forbid it. Default 0.
+   */
+  staleIfError?: Milliseconds | undefined;
+  clock?: Clock | undefined;
+  /** Carried by events. Default `'cachingFetch'`. */
+  name?: string | undefined;
+  onEvent?: Listener<CachingFetchEvent> | undefined;
+}
+
+/**
+ * What a caching `fetch` tells: a response was fresh; there was none; one that is over was given, while another is fetched
+ * or in place of an error; the server said that one is still good; or could not be asked in the background.
+ */
+export interface CachingFetchEvent {
+  readonly type: 'hit' | 'miss' | 'stale' | 'validated' | 'failed';
+  readonly name: string;
+  readonly url: string;
+}
+
+/** A request that may be answered by what is kept, as the rules see it. */
+interface Asked {
+  readonly url: string;
+  readonly method: 'GET';
+  readonly headers: Record<string, string>;
+  /** Nothing may be sent. */
+  readonly only: boolean;
+}
+
+type Send = (headers?: Record<string, string>) => Promise<Response>;
+
+interface Entry {
+  /** What the request had, on some of which the response depends. */
+  readonly asked: Record<string, string>;
+  readonly policy: CachePolicy;
+  /** What a response says of itself besides its headers and body. */
+  readonly face: Response;
+  readonly headers: Headers;
+  readonly body: ArrayBuffer;
+}
+
+const safe: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
+/** Statuses that a response which is over may stand in for: RFC 5861, section 4. */
+const failures: readonly number[] = [500, 502, 503, 504];
+/** Forbids to give what is over: RFC 9111, sections 5.2.2.2 and 5.2.2.4. */
+const strict = /\b(?:must-revalidate|no-cache)\b/;
+/** Whose response it is, whether or not `Vary` says so: what one may see is not for another. */
+const personal: readonly string[] = ['authorization', 'cookie'];
+/** About the message they come in, not about what is kept: RFC 9111, section 3.2. */
+const ofMessage = /^(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-(?:length|encoding|range))$/;
+/** By these a caller does himself what a cache does. */
+const own: readonly string[] = [
+  'range',
+  'if-none-match',
+  'if-modified-since',
+  'if-match',
+  'if-unmodified-since',
+  'if-range',
+];
+/** What `cache` of a request asks for, in the words of a header. */
+const modes: Partial<Record<RequestCache, string>> = {
+  reload: 'no-cache',
+  'no-cache': 'no-cache',
+  'force-cache': 'max-stale',
+  'only-if-cached': 'max-stale, only-if-cached',
+};
+/** Responses of one URL that depend on headers of the request. */
+const mostVariants = 10;
+
+/**
+ * A `fetch` that keeps what servers allow to be kept, and asks them whether it is still good when it is over: the private
+ * cache of RFC 9111, with `stale-while-revalidate` and `stale-if-error` of RFC 5861. It takes what `fetch` takes, and gives
+ * what `fetch` gives. Only GET is kept; POST, PUT, PATCH and DELETE forget what is kept of their URL.
+ *
+ * The rules of freshness are those of the package http-cache-semantics (K. Lesiński), which has to be installed beside it.
+ *
+ * @example
+ * const get = cachingFetch({ fetch: resilientFetch(), staleIfError: 3_600_000 });
+ * const response = await get('https://api.example.com/users');
+ *
+ * @throws {TypeError | RangeError} for options out of range, or unknown
+ */
+export function cachingFetch(options: CachingFetchOptions = {}): typeof globalThis.fetch {
+  const {
+    fetch,
+    maxWeight = 50_000_000,
+    shared = false,
+    staleIfError = 0,
+    clock = systemClock,
+    name = 'cachingFetch',
+    onEvent,
+  } = checked('cachingFetch', options, {
+    fetch: typed('function'),
+    maxWeight: positive(Number.MAX_SAFE_INTEGER),
+    shared: typed('boolean'),
+    staleIfError: duration,
+    clock: objectWith('now', 'coarse', 'wall', 'schedule'),
+    name: typed('string'),
+    onEvent: typed('function'),
+  });
+  class Policy extends CachePolicy {
+    now(): number {
+      return clock.wall();
+    }
+  }
+  const store = new LruCache<string, readonly Entry[]>({ maxWeight, weigh: bytes, clock });
+  /** The latest request of each URL of which something is known by now: what was sent before it is out of date. */
+  const latest = new LruCache<string, number>({ maxEntries: 10_000 });
+  let sent = 0;
+  const behind = new Set<Entry>();
+
+  return async (input, init) => {
+    const source = isRequest(input) ? input : undefined;
+    const method = (init?.method ?? source?.method ?? 'GET').toUpperCase();
+    const sendAs = (more: RequestInit | undefined): Promise<Response> => (fetch ?? globalThis.fetch)(input, more);
+    const send: Send = (headers) => sendAs(headers ? { ...init, headers } : init);
+    const asked = method === 'GET' ? described(new Request(input, { ...init, signal: null })) : undefined;
+    if (asked === undefined) {
+      const response = await send();
+      if (!safe.includes(method) && response.status < 400) invalidate(source?.url ?? new Request(input).url, response);
+      return response;
+    }
+    const signal = init?.signal === undefined ? source?.signal : init.signal;
+    if (signal?.aborted) throw signal.reason;
+    const entry = store.get(asked.url)?.find((each) => isFor(each, asked));
+    if (entry !== undefined) {
+      const { response, revalidation } = entry.policy.evaluateRequest(asked);
+      if (response !== undefined && !(entry.policy.stale() && strict.test(directives(entry.headers)))) {
+        // Nobody waits for that, and nobody ends it.
+        if (revalidation !== undefined) {
+          refresh(entry, asked, (headers) => sendAs({ ...init, ...(headers && { headers }), signal: null }));
+        }
+        return given(entry, asked, entry.policy.stale() ? 'stale' : 'hit');
+      }
+      if (!asked.only) return validate(entry, asked, send, () => !signal?.aborted);
+    }
+    if (asked.only) return new Response(null, { status: 504, statusText: 'Gateway Timeout' });
+    tell('miss', asked);
+    const began = ++sent;
+    return keep(asked, await send(), began);
+  };
+
+  /** Asks whether what is kept is still good. */
+  async function validate(entry: Entry, asked: Asked, send: Send, isWanted: () => boolean): Promise<Response> {
+    const began = ++sent;
+    let response: Response;
+    try {
+      response = await send(entry.policy.revalidationHeaders(asked) as Record<string, string>);
+    } catch (error) {
+      if (isWanted() && mayStandIn(entry, asked)) return given(entry, asked, 'stale');
+      throw error;
+    }
+    if (failures.includes(response.status) && isWanted() && mayStandIn(entry, asked)) {
+      cancelBody(response);
+      return given(entry, asked, 'stale');
+    }
+    if (response.status !== 304) return keep(asked, response, began);
+    const { policy, modified } = entry.policy.revalidatedPolicy(asked, told(response));
+    // About something else than what is kept: asked again, without conditions.
+    if (modified) return keep(asked, await send(), began);
+    const headers = new Headers(entry.headers);
+    for (const [field, value] of response.headers) if (!ofMessage.test(field)) headers.set(field, value);
+    const renewed = { ...entry, policy, headers };
+    put(asked, renewed, began);
+    return given(renewed, asked, 'validated');
+  }
+
+  function refresh(entry: Entry, asked: Asked, send: Send): void {
+    if (behind.has(entry)) return;
+    behind.add(entry);
+    const done = (response?: Response): void => {
+      behind.delete(entry);
+      if (response === undefined || failures.includes(response.status)) tell('failed', asked);
+      // Another one, of which the copy that is kept goes on being read.
+      if (response !== undefined) cancelBody(response);
+    };
+    validate(entry, asked, send, () => false).then(done, () => done());
+  }
+
+  /** The caller reads the body as it comes; once it is whole it is there for others. */
+  function keep(asked: Asked, response: Response, began: number): Response {
+    if (failures.includes(response.status)) return response;
+    const { headers } = response;
+    const policy = new Policy(asked, told(response), { shared });
+    const lasts = policy.timeToLive() > 0 || headers.has('etag') || headers.has('last-modified');
+    // What another URL answered is not for this one: the way there may change.
+    const may = policy.storable() && lasts && !response.redirected && !headers.get('vary')?.includes('*');
+    if (!may || Number(headers.get('content-length') ?? 0) > maxWeight) put(asked, undefined, began);
+    else {
+      const copy = response.clone();
+      const { status, statusText, ok, url, redirected, type } = response;
+      const face = { status, statusText, ok, url, redirected, type } as Response;
+      copy
+        .arrayBuffer()
+        .then(
+          (body) => put(asked, { asked: asked.headers, policy, face, headers: copy.headers, body }, began),
+          nothing,
+        );
+    }
+    return response;
+  }
+
+  /** In place of what was there for such a request, unless something newer has come meanwhile. */
+  function put(asked: Asked, entry: Entry | undefined, began: number): void {
+    const { url } = asked;
+    if ((latest.get(url) ?? 0) > began) return;
+    latest.set(url, began);
+    const others = (store.peek(url) ?? []).filter((each) => !isFor(each, asked));
+    const variants = entry === undefined ? others : [entry, ...others].slice(0, mostVariants);
+    if (variants.length > 0) store.set(url, variants);
+    else store.delete(url);
+  }
+
+  /** RFC 9111, section 4.4: a change has been made there, and where the response points. */
+  function invalidate(url: string, { headers }: Response): void {
+    const { origin } = new URL(url);
+    for (const place of [url, headers.get('location'), headers.get('content-location')]) {
+      const changed = place === null ? undefined : new URL(place, url);
+      if (changed?.origin !== origin) continue;
+      const kept = withoutHash(changed.href);
+      latest.set(kept, ++sent);
+      store.delete(kept);
+    }
+  }
+
+  function mayStandIn({ policy, headers }: Entry, asked: Asked): boolean {
+    const says = directives(headers);
+    if (strict.test(says) || /\bno-cache\b/.test(asked.headers['cache-control'] ?? '')) return false;
+    const allowed = Number(/\bstale-if-error="?(\d+)/.exec(says)?.[1] ?? 0) * 1_000;
+    return (policy.age() - policy.maxAge()) * 1_000 < Math.max(allowed, staleIfError);
+  }
+
+  function given({ policy, face, headers, body }: Entry, asked: Asked, type: CachingFetchEvent['type']): Response {
+    tell(type, asked);
+    const aged = new Headers(headers);
+    aged.set('age', `${Math.max(0, Math.floor(policy.age()))}`);
+    return dressed(new Response(body.byteLength > 0 ? body : null, { headers: aged }), face);
+  }
+
+  function tell(type: CachingFetchEvent['type'], { url }: Asked): void {
+    if (onEvent) emit(onEvent, { type, name, url });
+  }
+}
+
+/** What may be asked of a cache; of anything else it keeps out of the way. */
+function described(request: Request): Asked | undefined {
+  const { url, redirect, cache } = request;
+  const headers = Object.fromEntries(request.headers);
+  if (!/^https?:/.test(url) || redirect !== 'follow' || cache === 'no-store') return undefined;
+  if (own.some((field) => field in headers)) return undefined;
+  const says = [headers['cache-control'], modes[cache]]
+    .filter((each) => each !== undefined)
+    .join(', ')
+    .toLowerCase();
+  if (says !== '') headers['cache-control'] = says;
+  return { url: withoutHash(url), method: 'GET', headers, only: /\bonly-if-cached\b/.test(says) };
+}
+
+function withoutHash(url: string): string {
+  return url.replace(/#.*/s, '');
+}
+
+/** Another implementation's requests are of a class of their own. */
+function isRequest(input: RequestInfo | URL): input is Request {
+  return typeof input === 'object' && 'url' in input;
+}
+
+function directives(headers: Headers): string {
+  return headers.get('cache-control')?.toLowerCase() ?? '';
+}
+
+/**
+ * A response as the rules are told of it: they know directives in small letters alone, and would have what must be
+ * revalidated when it is over revalidated before.
+ */
+function told(response: Response): { status: number; headers: Record<string, string> } {
+  const headers = Object.fromEntries(response.headers);
+  if (headers['cache-control'] !== undefined) {
+    headers['cache-control'] = directives(response.headers).replace(/\bmust-revalidate\b/g, 'x');
+  }
+  return { status: response.status, headers };
+}
+
+/** Whether the response is one to such a request. */
+function isFor({ asked, headers }: Entry, { headers: now }: Asked): boolean {
+  const vary =
+    headers
+      .get('vary')
+      ?.toLowerCase()
+      .split(/\s*,\s*/) ?? [];
+  return [...vary, ...personal].every((field) => asked[field] === now[field]);
+}
+
+function bytes(variants: readonly Entry[]): number {
+  let sum = 0;
+  for (const { body, headers } of variants) {
+    sum += body.byteLength + 500;
+    for (const [field, value] of headers) sum += field.length + value.length;
+  }
+  return sum;
+}
