@@ -1,11 +1,12 @@
 import type { Milliseconds } from '../core/policy.ts';
-import { longerFloats } from './slot-arrays.ts';
+import { longerFloats, longerLinks } from './slot-arrays.ts';
 
 /** Buckets of a level. Each of the next level is as long as all of them. */
 const buckets = 64;
 /** The last one's buckets are 12 days long, and go round in 2 years. */
 const levels = 6;
-const heads = buckets * levels;
+/** Node 0 is none, the heads of the buckets come next, then the slots. */
+const heads = 1 + buckets * levels;
 const none: readonly number[] = [];
 
 /**
@@ -26,64 +27,75 @@ export class ExpiryWheel {
   /** The clock's time, and all it has gone back. */
   now: Milliseconds;
   private reading: Milliseconds;
-  /** Rings: the heads of the buckets first, then the slots. One that is in no bucket is a ring of its own. */
-  private next: Uint32Array;
-  private prev: Uint32Array;
-  private since: Float64Array;
-  private ttls: Float64Array;
+  /** Rings. At `2 * node` the next one, and behind it the one before: 0 outside. */
+  private links: Uint32Array;
+  /** Of each slot, side by side, since when it lives and how long. */
+  private lives: Float64Array;
 
   /** @param length one more than the highest slot; all of them start now, without an end */
   constructor(length: number, now: Milliseconds) {
     this.now = now;
     this.reading = now;
-    this.next = ring(heads + length);
-    this.prev = this.next.slice();
-    this.since = new Float64Array(length).fill(now);
-    this.ttls = new Float64Array(length).fill(Infinity);
+    this.links = new Uint32Array(2 * (heads + length));
+    for (let head = 1; head < heads; head++) this.links[head << 1] = this.links[(head << 1) | 1] = head;
+    this.lives = new Float64Array(2 * length);
+    for (let slot = 0; slot < length; slot++) {
+      this.lives[slot << 1] = now;
+      this.lives[(slot << 1) | 1] = Infinity;
+    }
   }
 
+  /** What is new must be started. */
   grow(length: number): void {
-    const { next, prev, since, ttls } = this;
-    this.next = ring(heads + length);
-    this.next.set(next);
-    this.prev = ring(heads + length);
-    this.prev.set(prev);
-    this.since = longerFloats(since, length, this.now);
-    this.ttls = longerFloats(ttls, length, Infinity);
+    this.links = longerLinks(this.links, 2 * (heads + length));
+    this.lives = longerFloats(this.lives, 2 * length);
   }
 
-  /** From now on, or from a time before. */
-  start(slot: number, ttl: Milliseconds, since: Milliseconds = this.now): void {
-    const before = (this.since[slot] as number) + (this.ttls[slot] as number);
-    this.since[slot] = since;
-    this.ttls[slot] = ttl;
-    // Where it is filed is not after the time it had before. Infinity says that it is not filed.
-    if (before === Infinity || since + ttl < before) this.file(slot);
+  /** From now on, or from a time before. @returns whether it is due already, and will be when time goes on */
+  start(slot: number, ttl: Milliseconds, since: Milliseconds = this.now): boolean {
+    const { lives } = this;
+    const end = since + ttl;
+    const before = (lives[slot << 1] as number) + (lives[(slot << 1) | 1] as number);
+    lives[slot << 1] = since;
+    lives[(slot << 1) | 1] = ttl;
+    // Put off, it stays where it is filed, and is filed anew when that comes up.
+    if (this.links[(heads + slot) << 1] === 0 || end < before) this.file(slot, end);
+    return end <= this.now;
   }
 
   /** Starts the same ttl again. */
   renew(slot: number): void {
-    this.since[slot] = this.now;
+    this.lives[slot << 1] = this.now;
   }
 
   stop(slot: number): void {
-    this.unlink(heads + slot);
-    this.ttls[slot] = Infinity;
+    const { links } = this;
+    const node = heads + slot;
+    const after = links[node << 1] as number;
+    if (after === 0) return;
+    const before = links[(node << 1) | 1] as number;
+    links[before << 1] = after;
+    links[(after << 1) | 1] = before;
+    links[node << 1] = 0;
   }
 
   age(slot: number): Milliseconds {
-    return this.now - (this.since[slot] as number);
+    return this.now - (this.lives[slot << 1] as number);
   }
 
   ttl(slot: number): Milliseconds {
-    return this.ttls[slot] as number;
+    return this.lives[(slot << 1) | 1] as number;
   }
 
   remaining(slot: number): Milliseconds {
-    return (this.since[slot] as number) + (this.ttls[slot] as number) - this.now;
+    return this.end(slot) - this.now;
   }
 
-  /** Goes on to what the clock says. @returns what is due; still there until it is stopped */
+  private end(slot: number): Milliseconds {
+    return (this.lives[slot << 1] as number) + (this.lives[(slot << 1) | 1] as number);
+  }
+
+  /** Goes on to what the clock says. @returns what is due, and filed nowhere */
   advance(reading: Milliseconds): readonly number[] {
     const before = this.now;
     const step = reading - this.reading;
@@ -98,8 +110,8 @@ export class ExpiryWheel {
       const passed = Math.floor(this.now / length) - from;
       if (passed === 0 && level > 0) break;
       for (let i = Math.min(passed, buckets - 1); i >= 0; i--) {
-        const head = level * buckets + ((from + passed - i) & (buckets - 1));
-        if (this.next[head] !== head) due = this.sift(head, due);
+        const head = 1 + level * buckets + ((from + passed - i) & (buckets - 1));
+        if (this.links[head << 1] !== head) due = this.sift(head, due);
       }
     }
     return due ?? none;
@@ -107,16 +119,16 @@ export class ExpiryWheel {
 
   /** Takes out of a bucket what is due, and files the rest. */
   private sift(head: number, already: number[] | undefined): number[] | undefined {
+    const { links } = this;
     let due = already;
-    let node = this.next[head] as number;
-    this.next[head] = head;
-    this.prev[head] = head;
+    let node = links[head << 1] as number;
+    links[head << 1] = links[(head << 1) | 1] = head;
     while (node !== head) {
-      const after = this.next[node] as number;
-      this.next[node] = node;
-      this.prev[node] = node;
+      const after = links[node << 1] as number;
+      links[node << 1] = 0;
       const slot = node - heads;
-      if (this.remaining(slot) > 0) this.file(slot);
+      const end = this.end(slot);
+      if (end > this.now) this.file(slot, end);
       else if (due === undefined) due = [slot];
       else due.push(slot);
       node = after;
@@ -124,11 +136,10 @@ export class ExpiryWheel {
     return due;
   }
 
-  private file(slot: number): void {
-    const node = heads + slot;
-    this.unlink(node);
-    const end = (this.since[slot] as number) + (this.ttls[slot] as number);
+  private file(slot: number, end: Milliseconds): void {
+    this.stop(slot);
     if (end === Infinity) return;
+    const { links } = this;
     const left = end - this.now;
     let level = 0;
     let length = 1;
@@ -136,27 +147,12 @@ export class ExpiryWheel {
       level++;
       length *= buckets;
     }
-    const head = level * buckets + (Math.floor(end / length) & (buckets - 1));
-    const last = this.prev[head] as number;
-    this.next[last] = node;
-    this.prev[node] = last;
-    this.next[node] = head;
-    this.prev[head] = node;
+    const node = heads + slot;
+    const head = 1 + level * buckets + (Math.floor(end / length) & (buckets - 1));
+    const last = links[(head << 1) | 1] as number;
+    links[last << 1] = node;
+    links[(node << 1) | 1] = last;
+    links[node << 1] = head;
+    links[(head << 1) | 1] = node;
   }
-
-  private unlink(node: number): void {
-    const after = this.next[node] as number;
-    const before = this.prev[node] as number;
-    this.next[before] = after;
-    this.prev[after] = before;
-    this.next[node] = node;
-    this.prev[node] = node;
-  }
-}
-
-/** Each node a ring of its own. */
-function ring(length: number): Uint32Array {
-  const links = new Uint32Array(length);
-  for (let i = 0; i < length; i++) links[i] = i;
-  return links;
 }

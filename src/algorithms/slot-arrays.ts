@@ -19,8 +19,14 @@ export function longerLinks(links: Uint32Array, length: number): Uint32Array<Arr
   return grown;
 }
 
-export function longerFloats(floats: Float64Array, length: number, rest: number): Float64Array<ArrayBuffer> {
-  const grown = new Float64Array(length).fill(rest, floats.length);
+export function longerFloats(floats: Float64Array, length: number): Float64Array<ArrayBuffer> {
+  const grown = new Float64Array(length);
   grown.set(floats);
+  return grown;
+}
+
+export function longerBytes(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const grown = new Uint8Array(length);
+  grown.set(bytes);
   return grown;
 }

@@ -42,12 +42,14 @@ export abstract class SlotCache<K, V> extends SlotStore<K, V> implements Cache<K
 
   set(key: K, value: V, options?: EntryOptions): boolean {
     if (!this.plain || options !== undefined) return this.put(key, value, options, undefined);
-    const slot = this.slots.get(key);
-    if (slot === undefined) this.insert(key, value, 1);
+    if (this.wheel !== undefined) this.catchUp();
+    let slot = this.slots.get(key);
+    if (slot === undefined) slot = this.insert(key, value, 1);
     else {
       this.values[slot] = value;
       this.touch(slot);
     }
+    if (this.wheel !== undefined) this.start(this.wheel, slot, this.ttl);
     return true;
   }
 
@@ -60,7 +62,7 @@ export abstract class SlotCache<K, V> extends SlotStore<K, V> implements Cache<K
     }
     const { arrivals } = this;
     const value = make(key);
-    if (this.plain && arrivals === this.arrivals) this.insert(key, value, 1);
+    if (this.plain && this.wheel === undefined && arrivals === this.arrivals) this.insert(key, value, 1);
     else this.put(key, value, undefined, arrivals);
     return value;
   }

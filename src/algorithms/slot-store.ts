@@ -34,7 +34,7 @@ export abstract class SlotStore<K, V> {
 
   protected readonly factory: string;
   protected readonly clock: Clock;
-  private readonly ttl: Milliseconds;
+  protected readonly ttl: Milliseconds;
   private readonly renewing: boolean;
   protected readonly weigh: ((value: V, key: K) => number) | undefined;
   /** There if anybody listens. */
@@ -44,8 +44,8 @@ export abstract class SlotStore<K, V> {
   protected wheel: ExpiryWheel | undefined = undefined;
   /** What the clock said last. NaN: something is due whatever it says. */
   private reading: Milliseconds = Number.NaN;
-  /** Whether a `set` has nothing but its order to heed. */
-  protected plain: boolean;
+  /** Whether a `set` has nothing to weigh or to tell. */
+  protected readonly plain: boolean;
   /** The highest slot ever taken, and those below it that are not. */
   private used: number = 0;
   private free: number[] = [];
@@ -92,11 +92,8 @@ export abstract class SlotStore<K, V> {
   protected heed(key: K, found: number | undefined): number | undefined {
     let slot = found;
     if (this.wheel !== undefined) {
-      if (this.clock.coarse() !== this.reading) {
-        this.settle();
-        slot = this.slots.get(key);
-      }
-      if (slot !== undefined && this.renewing) this.wheel.renew(slot);
+      if (this.clock.coarse() !== this.reading) slot = this.settled(key);
+      if (this.renewing && slot !== undefined) this.wheel.renew(slot);
     }
     if (this.counts !== undefined) {
       if (slot === undefined) this.counts.misses++;
@@ -121,13 +118,14 @@ export abstract class SlotStore<K, V> {
     }
     if (slot === undefined) slot = this.insert(key, value, weight);
     else this.replace(slot, value, weight);
-    if (this.wheel !== undefined) {
-      this.wheel.start(slot, ttl);
-      // Too short for the clock to tell: found due though it says the same again.
-      if (this.wheel.remaining(slot) <= 0) this.reading = Number.NaN;
-    }
+    if (this.wheel !== undefined) this.start(this.wheel, slot, ttl);
     this.removals?.tell();
     return true;
+  }
+
+  protected start(wheel: ExpiryWheel, slot: number, ttl: Milliseconds): void {
+    // Too short for the clock to tell: found due though it says the same again.
+    if (wheel.start(slot, ttl)) this.reading = Number.NaN;
   }
 
   private weighed(key: K, value: V, given: number | undefined): number {
@@ -195,7 +193,7 @@ export abstract class SlotStore<K, V> {
   protected grow(length: number): void {
     this.keys = longer(this.keys, length);
     this.values = longer(this.values, length);
-    if (this.weigh !== undefined) this.weights = longerFloats(this.weights, length, 0);
+    if (this.weigh !== undefined) this.weights = longerFloats(this.weights, length);
     this.wheel?.grow(length);
   }
 
@@ -231,7 +229,6 @@ export abstract class SlotStore<K, V> {
     this.reading = this.clock.coarse();
     this.wheel = new ExpiryWheel(this.keys.length, this.reading);
     this.watched = true;
-    this.plain = false;
   }
 
   /** What has expired leaves. */
@@ -246,5 +243,10 @@ export abstract class SlotStore<K, V> {
   protected settle(): void {
     this.catchUp();
     this.removals?.tell();
+  }
+
+  private settled(key: K): number | undefined {
+    this.settle();
+    return this.slots.get(key);
   }
 }
