@@ -14,6 +14,9 @@ import {
 } from './simulation.ts';
 import { Tally } from './tally.ts';
 
+/** Who comes at one instant at most: a law that gave nothing but 0 would never let time pass. */
+const crowd = 1_000_000;
+
 /**
  * Plays clients, servers and outages on a clock of its own, and says what became of the calls: what would these
  * settings have done? A million calls take seconds, and go the same way every time.
@@ -80,11 +83,15 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
       router?.(clock, seededRandom(forRouter)).route(sendTo) ?? ((context: Context) => send(pick(), context));
     const way = policy?.(clock, seededRandom(forPolicy)) ?? identity;
     const direct = policy === undefined && router === undefined;
+    let atOnce = 0;
     next();
 
     function next(): void {
       const after = drawn(`arrivals of "${name}"`, () => arrivals(random));
       if (after === Infinity) return;
+      atOnce = after === 0 ? atOnce + 1 : 0;
+      if (atOnce === crowd)
+        return stop(new RangeError(`simulate: arrivals of "${name}" must come to an end, got 0 always`));
       clock.plan(after, () => {
         next();
         const due = clock.now() + deadline;

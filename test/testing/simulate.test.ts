@@ -337,6 +337,15 @@ test('says NaN of the latency where no call was served', async () => {
   for (const q of [-0.1, 1.1, Number.NaN]) assert.throws(() => result.quantile(q), RangeError);
 });
 
+test('ends where a law of arrivals lets no time pass', async () => {
+  // Nothing is asked of the server: its line is full.
+  const full = { workers: 1, queue: 0, service: every(Infinity) };
+  await assert.rejects(
+    run(full, { arrivals: every(0) }),
+    /simulate: arrivals of "\w+" must come to an end, got 0 always/,
+  );
+});
+
 test('ends with what a law throws, or with an error of its own where it gives no time', async () => {
   const boom = new Error('boom');
   const throwing = (): never => {
