@@ -36,6 +36,8 @@ export abstract class SlotStore<K, V> {
   protected readonly clock: Clock;
   protected readonly ttl: Milliseconds;
   private readonly renewing: boolean;
+  /** Whether a `get` is to be noted: counted, or the beginning of a ttl. */
+  private readonly noting: boolean;
   protected readonly weigh: ((value: V, key: K) => number) | undefined;
   /** There if anybody listens. */
   protected readonly removals: Removals<K, V> | undefined;
@@ -68,7 +70,8 @@ export abstract class SlotStore<K, V> {
     this.renewing = ttlFrom === 'access';
     this.removals = onEvict && new Removals(onEvict);
     this.counts = stats ? { hits: 0, misses: 0, evictions: 0, expirations: 0 } : undefined;
-    this.watched = this.counts !== undefined;
+    this.noting = stats === true || this.renewing;
+    this.watched = this.noting;
     this.plain = weigh === undefined && onEvict === undefined;
     if (weigh !== undefined) this.weights = new Float64Array(firstLength);
     if (this.ttl < Infinity) this.keepTime();
@@ -90,16 +93,22 @@ export abstract class SlotStore<K, V> {
 
   /** A `get` where there is a ttl or statistics. @returns the slot, unless it has expired */
   protected heed(key: K, found: number | undefined): number | undefined {
-    let slot = found;
-    if (this.wheel !== undefined) {
-      if (this.clock.coarse() !== this.reading) slot = this.settled(key);
-      if (this.renewing && slot !== undefined) this.wheel.renew(slot);
-    }
-    if (this.counts !== undefined) {
-      if (slot === undefined) this.counts.misses++;
-      else this.counts.hits++;
-    }
+    // Short, so that the compiler puts it into each `get`.
+    const slot = this.wheel !== undefined && this.clock.coarse() !== this.reading ? this.settled(key) : found;
+    if (this.noting) this.note(slot);
     return slot;
+  }
+
+  private settled(key: K): number | undefined {
+    this.settle();
+    return this.slots.get(key);
+  }
+
+  private note(slot: number | undefined): void {
+    if (slot !== undefined && this.renewing) this.wheel?.renew(slot);
+    if (this.counts === undefined) return;
+    if (slot === undefined) this.counts.misses++;
+    else this.counts.hits++;
   }
 
   /** @param arrivals as they were when the key was known not to be there */
@@ -233,20 +242,16 @@ export abstract class SlotStore<K, V> {
 
   /** What has expired leaves. */
   protected catchUp(): void {
-    if (this.wheel === undefined) return;
-    const reading = this.clock.coarse();
-    if (reading === this.reading) return;
-    this.reading = reading;
-    for (const slot of this.wheel.advance(reading)) this.remove(slot, 'expired');
+    if (this.wheel !== undefined && this.clock.coarse() !== this.reading) this.expire(this.wheel);
+  }
+
+  private expire(wheel: ExpiryWheel): void {
+    this.reading = this.clock.coarse();
+    for (const slot of wheel.advance(this.reading)) this.remove(slot, 'expired');
   }
 
   protected settle(): void {
     this.catchUp();
     this.removals?.tell();
-  }
-
-  private settled(key: K): number | undefined {
-    this.settle();
-    return this.slots.get(key);
   }
 }
