@@ -63,11 +63,10 @@ class History {
     this.sent = version;
   }
 
-  /** With a write all those are given up whose place it took. A deletion does not say which of several it is. */
+  /** With a write all those are given up whose place it took. A deletion does not say which of several it is: any. */
   giveUp(version: number | undefined): void {
-    for (const each of version === undefined ? this.deletions : [version]) {
-      for (let i = each; i > (this.before.get(each) ?? each - 1); i--) this.givenUp.add(i);
-    }
+    const least = version === undefined ? 0 : (this.before.get(version) as number);
+    for (let i = version ?? Math.max(...this.deletions); i > least; i--) this.givenUp.add(i);
   }
 }
 

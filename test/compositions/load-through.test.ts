@@ -805,7 +805,9 @@ describe('writing behind', () => {
 
   test('one let in just as it closes is turned away: it was not accepted', async () => {
     const source = table();
-    const onEvent = (): void => queueMicrotask(() => void values.close());
+    const onEvent = ({ type }: LoadThroughEvent<string>): void => {
+      if (type === 'written') void values.close();
+    };
     const { values } = behind(source, { maxBuffered: 1 }, { onEvent });
     await values.set('a', '1');
     const waiting = watched(values.set('b', '1'));
