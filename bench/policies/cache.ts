@@ -43,8 +43,9 @@ export const caching: readonly Case[] = [
     name: 'cache with ttl and stale values, hit',
     call: () => stale.for(key()).execute(task),
     per: 'look into a store with ttl',
-    required: 1.3,
-    stretch: 1.2,
+    // Asks the store for the age too.
+    required: 1.7,
+    stretch: 1.3,
   },
   {
     name: `cache, ${crowd} misses of one key at once`,

@@ -4,6 +4,7 @@ import { test } from 'vitest';
 import type { Milliseconds, Task } from '../../src/core/policy.ts';
 import { cache } from '../../src/policies/cache.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { seededRandom } from '../../src/testing/seeded-random.ts';
 
 // Each kind of time has a fraction of its own, so that no two things happen at once.
 const whole = (max: number) => fc.integer({ min: 0, max });
@@ -203,6 +204,69 @@ test('any calls, changes, failures and aborts: what each gets, which tasks run, 
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }).map(inOrder), rules, async (steps, rules) => {
       assert.deepEqual(await played(steps, rules), told(steps, rules));
+    }),
+  );
+});
+
+test('in a small store, on a clock that jumps: nobody gets what is older than he may', async () => {
+  const act = fc.record({
+    kind: fc.constantFrom('advance', 'jump', 'set', 'delete', 'call', 'call', 'call', 'fail'),
+    by: fc.integer({ min: -60, max: 120 }),
+    key: fc.constantFrom('a', 'b', 'c', 'd'),
+  });
+  const limits = fc.record({
+    ttl: whole(60),
+    jitter: fc.constantFrom(0, 0.5),
+    staleWhileRevalidate: whole(30),
+    staleIfError: whole(60),
+    errorTtl: fc.constantFrom(0, 20),
+    refreshAhead: fc.constantFrom(0, 1),
+    store: fc.constantFrom({ maxEntries: 2 }, { maxEntries: 100 }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { maxLength: 40 }), limits, fc.integer(), async (acts, limits, seed) => {
+      const clock = new ManualClock();
+      const kept = cache<string>({ ...limits, clock, random: seededRandom(seed) });
+      /** Time that has gone by: steps back are none. */
+      let gone = 0;
+      let made = 0;
+      const running = new Set<string>();
+      for (const { kind, by, key } of acts) {
+        if (kind === 'advance') {
+          await clock.advance(Math.abs(by));
+          gone += Math.abs(by);
+        } else if (kind === 'jump') {
+          clock.jump(by);
+          gone += Math.max(by, 0);
+          // A clock is read now and then.
+          kept.store.has(key);
+        } else if (kind === 'set') kept.set(key, gone);
+        else if (kind === 'delete') kept.delete(key);
+        else {
+          const load = async () => {
+            assert.ok(!running.has(key));
+            running.add(key);
+            made++;
+            await undefined;
+            running.delete(key);
+            if (kind === 'fail') throw 'failed';
+            return gone;
+          };
+          const [first, second] = await Promise.allSettled([1, 2].map(() => kept.for(key).execute(load)));
+          for (const each of [first, second]) {
+            if (each?.status !== 'fulfilled') continue;
+            const { ttl, staleWhileRevalidate, staleIfError, errorTtl } = limits;
+            const grace =
+              kind === 'fail' || errorTtl > 0 ? Math.max(staleWhileRevalidate, staleIfError) : staleWhileRevalidate;
+            const age = gone - (each.value as number);
+            assert.ok(age === 0 || age < ttl + grace, `${age} ms old`);
+          }
+          await clock.advance(0);
+        }
+        assert.ok(kept.store.size <= limits.store.maxEntries);
+      }
+      assert.ok(made <= acts.length);
+      assert.equal(clock.pending, 0);
     }),
   );
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
-import { describe, test } from 'vitest';
+import { describe, expectTypeOf, test } from 'vitest';
 import { concurrentRetryBudget, retryBudget } from '../../src/algorithms/budgets.ts';
 import { LruCache } from '../../src/algorithms/lru-cache.ts';
 import { tokenBucket } from '../../src/algorithms/token-bucket.ts';
@@ -102,6 +102,17 @@ test('keys are told apart as a Map does [100]', async () => {
   for (const key of [...keys, ...keys]) await kept.for(key).execute(() => runs++);
   assert.equal(runs, keys.length);
   assert.equal(await kept.for(-0).execute(forbidden), 3);
+});
+
+test('a call gives what its task gives, to the type checker too', () => {
+  const kept = cache<number, string>({ ttl: (value, key) => value.length + key });
+  expectTypeOf(kept.for(1).execute(async () => 'text')).toEqualTypeOf<Promise<string>>();
+  expectTypeOf(pipeline(kept.for(1), fallback({ value: 5 })).execute(() => 'text')).toEqualTypeOf<
+    Promise<string | number>
+  >();
+  // @ts-expect-error the key is a number
+  kept.for('1');
+  cache({ store: new LruCache<string, unknown>({ maxEntries: 1 }) });
 });
 
 test('ten thousand calls at once make one load', async () => {
