@@ -242,23 +242,30 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
         return instead(key, failure.error);
       }
     }
+    const began = present === undefined ? start() : 0;
     const load = present ?? loads.begin(key, context);
     const outcome = load.join(context);
     if (onEvent) emit(onEvent, { type: 'miss', name, key, waiting: load.waiting });
-    if (present === undefined) run(key, task, load);
+    if (present === undefined) run(key, task, load, began);
     return outcome;
   }
 
   function refresh(key: K, task: Task<unknown>, context: Context | undefined): void {
     if (loads.has(key) || failures?.has(key)) return;
-    if (budget === undefined || budget.tryRetry(clock.coarse())) run(key, task, loads.beginAside(key, context));
-    else if (onEvent) emit(onEvent, { type: 'denied', name, key });
+    if (budget === undefined || budget.tryRetry(clock.coarse())) {
+      const began = start();
+      run(key, task, loads.beginAside(key, context), began);
+    } else if (onEvent) emit(onEvent, { type: 'denied', name, key });
   }
 
-  function run(key: K, task: Task<unknown>, load: Load): void {
-    const { aside, invalid } = load;
-    const began = refreshAhead > 0 ? clock.now() : 0;
+  /** Before anybody can join the load: should one of these throw, there is none. */
+  function start(): Milliseconds {
     budget?.begin(clock.coarse());
+    return refreshAhead > 0 ? clock.now() : 0;
+  }
+
+  function run(key: K, task: Task<unknown>, load: Load, began: Milliseconds): void {
+    const { aside, invalid } = load;
     load.run((scope) =>
       call.execute(task, scope).then(
         (value) => {

@@ -617,6 +617,26 @@ test('what was made by somebody else’s hand, and throws, rejects the call and 
   await assert.rejects(kept.for('a').execute(forbidden, {}), boom);
 });
 
+test('a budget that throws rejects the call, and leaves nothing behind that others would wait for', async () => {
+  let broken = true;
+  const fail = (): boolean => {
+    if (broken) throw boom;
+    return true;
+  };
+  const { clock, kept } = setUp({
+    ttl: 100,
+    staleWhileRevalidate: 100,
+    budget: { begin: fail, tryRetry: fail, end() {} },
+  });
+  await assert.rejects(kept.for('a').execute(forbidden), boom);
+  kept.set('b', 'old');
+  await clock.advance(100);
+  await assert.rejects(kept.for('b').execute(forbidden), boom);
+  broken = false;
+  assert.equal(await kept.for('a').execute(() => 'it'), 'it');
+  assert.equal(await kept.for('b').execute(() => 'new'), 'old');
+});
+
 test('a budget bounds loads behind, and learns of all loads', async () => {
   const { clock, kept, read } = setUp({
     ttl: 100,
