@@ -50,6 +50,7 @@ export {
 export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
 export { slidingLog } from './algorithms/sliding-log.ts';
 export { slidingWindow } from './algorithms/sliding-window.ts';
+export { TinyLfuCache } from './algorithms/tinylfu-cache.ts';
 export { tokenBucket } from './algorithms/token-bucket.ts';
 export {
   anyOf,

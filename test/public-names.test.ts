@@ -37,7 +37,7 @@ test('holdfast exports these names', () => {
       rateLimit rateLimitHeaders
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
-      LruCache FifoCache
+      LruCache FifoCache TinyLfuCache
       coalesce cache memoize
       degradation eventLoopDelay
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
