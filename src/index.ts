@@ -38,6 +38,7 @@ export { gcra } from './algorithms/gcra.ts';
 export { type GradientOptions, gradient } from './algorithms/gradient.ts';
 export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
 export { type LeakyBucketOptions, leakyBucket } from './algorithms/leaky-bucket.ts';
+export { LfuCache, type LfuCacheOptions } from './algorithms/lfu-cache.ts';
 export type { Limit, LimitOptions, MeasuredLimitOptions } from './algorithms/limit.ts';
 export { LruCache } from './algorithms/lru-cache.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
@@ -48,6 +49,7 @@ export {
   type ServiceLimit,
 } from './algorithms/rate-limit-headers.ts';
 export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
+export { SieveCache } from './algorithms/sieve-cache.ts';
 export { slidingLog } from './algorithms/sliding-log.ts';
 export { slidingWindow } from './algorithms/sliding-window.ts';
 export { TinyLfuCache } from './algorithms/tinylfu-cache.ts';

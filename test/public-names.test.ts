@@ -37,7 +37,7 @@ test('holdfast exports these names', () => {
       rateLimit rateLimitHeaders
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
-      LruCache FifoCache TinyLfuCache
+      LruCache FifoCache LfuCache SieveCache TinyLfuCache
       coalesce cache memoize
       degradation eventLoopDelay
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
@@ -55,7 +55,7 @@ test('holdfast exports these types', () => {
       Outcome Verdict Classify Guard Recovery Answer Call
       RetryOptions RetryEvent Attempt DelayReason StopReason
       Backoff ConstantOptions LinearOptions ExponentialOptions FibonacciOptions DecorrelatedOptions Jitter
-      Cache CacheOptions CacheStats EntryOptions RemovalReason
+      Cache CacheOptions LfuCacheOptions CacheStats EntryOptions RemovalReason
       Budget RetryBudgetOptions ConcurrentRetryBudgetOptions RetryThrottleOptions
       FallbackOptions FallbackEvent
       Hedge HedgeOptions HedgeEvent LiveDelay
