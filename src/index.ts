@@ -99,6 +99,7 @@ export {
   CircuitOpenError,
   ConcurrencyLimitedError,
   type ErrorDetails,
+  NoTargetError,
   RateLimitedError,
   RejectedError,
   ShedError,

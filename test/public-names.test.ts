@@ -41,7 +41,7 @@ test('holdfast exports these names', () => {
       coalesce cache memoize
       degradation eventLoopDelay
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
-      RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError
+      RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError NoTargetError
       TimeoutError AbandonedError
     `),
   );

@@ -125,6 +125,21 @@ export class ShedError extends RejectedError {
   }
 }
 
+/** There is no target to send the call to, or none that is eligible: `targets` says which there are, and why not. */
+export class NoTargetError extends RejectedError {
+  /** Each target's name, and what keeps calls from it: `down`, `ejected`, `draining`, `tried`. Empty: there is none. */
+  declare readonly targets: ReadonlyMap<string, string>;
+
+  constructor(details: ErrorDetails & { targets?: ReadonlyMap<string, string> | undefined }) {
+    super(details, 'ERR_NO_TARGET');
+    this.targets = details.targets ?? new Map();
+  }
+
+  override get 'holdfast:kind'(): string {
+    return 'RejectedError/NoTargetError';
+  }
+}
+
 /** The task took longer than it may. The task's signal aborts with this very error as its reason. */
 export class TimeoutError extends HoldfastError {
   /** What the task was allowed. */

@@ -7,6 +7,7 @@ import {
   CircuitOpenError,
   HoldfastError,
   isRejection,
+  NoTargetError,
   RejectedError,
   TimeoutError,
 } from '../../src/core/errors.ts';
@@ -18,6 +19,7 @@ const made = {
   RejectedError: new RejectedError(details),
   CircuitOpenError: new CircuitOpenError(details),
   BulkheadFullError: new BulkheadFullError(details),
+  NoTargetError: new NoTargetError({ ...details, targets: new Map([['a', 'down']]) }),
   TimeoutError: new TimeoutError({ ...details, duration: 100 }),
   AbandonedError: new AbandonedError(details),
   HttpError: new HttpError({ ...details, response, retryable: true }),
@@ -29,6 +31,7 @@ test('an error says in code what it is, and by name who speaks, once when printe
     RejectedError: 'ERR_REJECTED',
     CircuitOpenError: 'ERR_CIRCUIT_OPEN',
     BulkheadFullError: 'ERR_BULKHEAD_FULL',
+    NoTargetError: 'ERR_NO_TARGET',
     TimeoutError: 'ERR_TIMEOUT',
     AbandonedError: 'ERR_ABANDONED',
     HttpError: 'ERR_HTTP',
@@ -41,6 +44,8 @@ test('an error says in code what it is, and by name who speaks, once when printe
     assert.match(inspect(error), /^\[?users: not now\b/);
   }
   assert.equal(made.TimeoutError.duration, 100);
+  assert.deepEqual([...made.NoTargetError.targets], [['a', 'down']]);
+  assert.equal(new NoTargetError(details).targets.size, 0);
   assert.deepEqual([made.HttpError.status, made.HttpError.response, made.HttpError.retryable], [503, response, true]);
 });
 
@@ -52,10 +57,19 @@ test('what is known of the cause, and of how long to wait, goes with it [55]', (
 });
 
 test('instanceof tells the kinds apart, and knows ancestors [41]', () => {
-  const kinds = { RejectedError, CircuitOpenError, BulkheadFullError, TimeoutError, AbandonedError, HttpError };
+  const kinds = {
+    RejectedError,
+    CircuitOpenError,
+    BulkheadFullError,
+    NoTargetError,
+    TimeoutError,
+    AbandonedError,
+    HttpError,
+  };
   const ancestors: Record<string, string[]> = {
     CircuitOpenError: ['RejectedError'],
     BulkheadFullError: ['RejectedError'],
+    NoTargetError: ['RejectedError'],
   };
   for (const [name, error] of Object.entries(made)) {
     assert.ok(error instanceof HoldfastError);
@@ -95,7 +109,7 @@ test('isRejection tells whether the task never ran, of anything [62]', () => {
     Object.entries(made)
       .filter(([, error]) => isRejection(error))
       .map(([name]) => name),
-    ['RejectedError', 'CircuitOpenError', 'BulkheadFullError'],
+    ['RejectedError', 'CircuitOpenError', 'BulkheadFullError', 'NoTargetError'],
   );
   for (const other of [undefined, null, 0, '', 'RejectedError', {}, () => {}, new Error('no')]) {
     assert.equal(isRejection(other), false);
