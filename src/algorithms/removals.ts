@@ -38,10 +38,10 @@ export class Removals<K, V> {
   /**
    * Asked before a listener puts something in. All that are there may be told of twice, and a thousand more.
    *
-   * @throws {RangeError} if it never ends: each insertion makes the room for which the next one is told
+   * @throws {RangeError} if it never ends: each insertion makes room, or is refused, for which the next one is told
    */
   check(factory: string, size: number): void {
     if (this.at <= 3 * (1_000 + 2 * size)) return;
-    throw new RangeError(`${factory}: onEvict puts in without end what has just made room`);
+    throw new RangeError(`${factory}: onEvict puts in without end what it is told of`);
   }
 }

@@ -113,6 +113,7 @@ export abstract class SlotStore<K, V> {
 
   /** @param arrivals as they were when the key was known not to be there */
   protected put(key: K, value: V, options: EntryOptions | undefined, arrivals: number | undefined): boolean {
+    this.removals?.check(this.factory, this.slots.size);
     const ttl = options?.ttl ?? this.ttl;
     if (!(ttl >= 0) || typeof ttl !== 'number') duration(`${this.factory}: ttl`, ttl);
     const weight = this.weighed(key, value, options?.weight);
@@ -148,7 +149,6 @@ export abstract class SlotStore<K, V> {
 
   /** The key is not there. */
   protected insert(key: K, value: V, weight: number): number {
-    this.removals?.check(this.factory, this.slots.size);
     this.arriving(key);
     while (this.slots.size >= this.maxEntries || this.total + weight > this.maxWeight) {
       this.remove(this.victim(), 'evicted');

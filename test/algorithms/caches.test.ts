@@ -340,6 +340,26 @@ describe.each(Object.entries(cacheClasses))('%s', (name, Made) => {
     }
   });
 
+  test('so is one that puts in without end what was replaced, or refused', () => {
+    const reported: unknown[] = [];
+    const before = onListenerError((error) => reported.push(error));
+    try {
+      const cache = new Made<string, number>({
+        maxWeight: 9,
+        weigh: (value) => value,
+        onEvict: (key, value) => void cache.set(key, value),
+      });
+      cache.set('a', 1);
+      cache.set('a', 2);
+      assert.match(String(reported.pop()), /RangeError: \w+: onEvict puts in without end/);
+      assert.equal(cache.set('b', 10), false);
+      assert.match(String(reported.pop()), /RangeError: \w+: onEvict puts in without end/);
+      assert.deepEqual([reported, cache.has('a'), cache.has('b')], [[], true, false]);
+    } finally {
+      onListenerError(before);
+    }
+  });
+
   test('an onEvict may put back all that was cleared', () => {
     const cache = new Made<number, number>({
       maxEntries: 5_000,
