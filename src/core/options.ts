@@ -66,7 +66,8 @@ export function oneOf(...words: string[]): Check {
 /**
  * The options themselves, once it is sure that each has a known name and, unless it is `undefined`, passes its check.
  *
- * @throws {TypeError} for anything but an object, and for an unknown name: the message suggests the nearest known one
+ * @throws {TypeError} for anything but an object, and for an unknown name: the message suggests the nearest known one, and
+ * lists all, for it may be another that is missing
  */
 export function checked<O extends object>(
   factory: string,
@@ -77,8 +78,8 @@ export function checked<O extends object>(
   const names = Object.keys(checks) as (keyof O & string)[];
   for (const name of Object.keys(options)) {
     if (names.includes(name as keyof O & string)) continue;
-    const [nearest] = names.sort((a, b) => distance(name, a) - distance(name, b));
-    throw new TypeError(`${factory}: unknown option "${name}"; did you mean "${nearest}"?`);
+    names.sort((a, b) => distance(name, a) - distance(name, b));
+    throw new TypeError(`${factory}: unknown option "${name}"; did you mean "${names[0]}"? Known: ${names.join(', ')}`);
   }
   for (const name of names) if (options[name] !== undefined) checks[name](`${factory}: ${name}`, options[name]);
   return options;

@@ -124,10 +124,17 @@ test('an unknown option is a TypeError that names the nearest known one [7]', ()
     ['clocks', 'clock'],
     ['attempts', 'maxAttempts'],
   ] as const) {
-    assert.throws(() => checkAll({ [typo]: 1 }), {
-      name: 'TypeError',
-      message: `p: unknown option "${typo}"; did you mean "${meant}"?`,
-    });
+    const others = ['maxAttempts', 'backoff', 'clock'].filter((name) => name !== meant);
+    assert.throws(
+      () => checkAll({ [typo]: 1 }),
+      ({ name, message }) => {
+        assert.equal(name, 'TypeError');
+        const start = `p: unknown option "${typo}"; did you mean "${meant}"? Known: ${meant}, `;
+        assert.ok(message.startsWith(start), message);
+        assert.deepEqual(message.slice(start.length).split(', ').sort(), others.sort());
+        return true;
+      },
+    );
   }
   for (const value of [undefined, null, 5, 'options', () => {}]) {
     assert.throws(() => checkAll(value as never), {
