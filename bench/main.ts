@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { countCaches, lookingUp } from './algorithms/caches.ts';
 import { countMeters, metering } from './algorithms/meters.ts';
 import { frame } from './core/frame.ts';
 import { pipelines } from './core/pipeline.ts';
@@ -36,6 +37,7 @@ const all = [
   ...hedging,
   ...caching,
   ...metering,
+  ...lookingUp,
   ...pipelines,
 ];
 const cases = all.filter(({ name }) => name.includes(options.only));
@@ -68,6 +70,7 @@ if (options.only === '') {
     ...(await count()),
   );
 }
+counted.push(...(await countCaches(options.only, Number(options.rounds))));
 const figures = counted.map((one) => ({ ...one, verdict: verdict(one.value, one.required) }));
 
 if (options.json) {

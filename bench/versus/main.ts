@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Case, measure } from '../runner.ts';
 import { printTable, rounded } from '../table.ts';
 import { task } from '../tasks.ts';
+import { type Comparison, caches, comparisons } from './caches.ts';
 import { shared as policies } from './cases.ts';
 import { limits } from './limits.ts';
 
@@ -9,27 +10,48 @@ const { values: options } = parseArgs({
   options: {
     /** Prints the figures for a machine. */
     json: { type: 'boolean', default: false },
+    /** Measures only the cases whose name contains this. */
+    only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '121' },
   },
 });
 
 const shared = [...policies, ...limits];
-const cases: Case[] = [{ name: 'bare await', call: task }];
+const cases: Case[] = [];
 for (const { name, holdfast, peers, ...rest } of shared) {
   for (const [who, call] of Object.entries({ holdfast, ...peers }))
     cases.push({ name: `${name}: ${who}`, call, ...rest });
 }
-const times = await measure(cases, Number(options.rounds));
+const all: Comparison[] = [
+  ...shared.flatMap(({ name, peers, required }) =>
+    Object.keys(peers).map((peer) => ({
+      name,
+      ours: `${name}: holdfast`,
+      peer,
+      theirs: `${name}: ${peer}`,
+      required: (peer === 'cockatiel' && required) || 1,
+    })),
+  ),
+  ...comparisons,
+].filter(({ name }) => name.includes(options.only));
+const needed = new Set(all.flatMap(({ ours, theirs }) => [ours, theirs]));
+const bareAwait: Case = { name: 'bare await', call: task };
+const rounds = Number(options.rounds);
+const times = new Map([
+  ...(await measure([bareAwait, ...cases.filter(({ name }) => needed.has(name))], rounds)),
+  // Each round of theirs is as long as many of the others.
+  ...(await measure(
+    caches.filter(({ name }) => needed.has(name)),
+    Math.ceil(rounds / 4),
+  )),
+]);
 const nanoseconds = (name: string): number => times.get(name) ?? Number.NaN;
 
-const rows = shared.flatMap(({ name, peers, required }) => {
-  const ours = nanoseconds(`${name}: holdfast`);
-  return Object.keys(peers).map((peer) => {
-    const theirs = nanoseconds(`${name}: ${peer}`);
-    const faster = rounded(theirs / ours);
-    const atLeast = (peer === 'cockatiel' && required) || 1;
-    return { name, ours, peer, theirs, faster, required: atLeast, verdict: faster >= atLeast ? 'ok' : 'miss' };
-  });
+const rows = all.map((one) => {
+  const [ours, theirs] = [nanoseconds(one.ours), nanoseconds(one.theirs)];
+  const faster = rounded(theirs / ours);
+  const verdict = one.required === undefined ? '' : faster >= one.required ? 'ok' : 'miss';
+  return { ...one, ours, theirs, faster, verdict };
 });
 
 if (options.json) {
@@ -47,7 +69,7 @@ if (options.json) {
       theirs.toFixed(0),
       inBare(theirs),
       `${faster.toFixed(1)}x`,
-      String(required),
+      String(required ?? ''),
       verdict,
     ]),
   );

@@ -1,0 +1,73 @@
+import type { Cache, CacheOptions } from '../../src/algorithms/cache.ts';
+import { FifoCache } from '../../src/algorithms/fifo-cache.ts';
+import { LfuCache } from '../../src/algorithms/lfu-cache.ts';
+import { LruCache } from '../../src/algorithms/lru-cache.ts';
+import { SieveCache } from '../../src/algorithms/sieve-cache.ts';
+import { TinyLfuCache } from '../../src/algorithms/tinylfu-cache.ts';
+import { collectGarbage, heapUsed } from '../counts.ts';
+import { type Case, measure } from '../runner.ts';
+import { asked, type Deed, type Kind, row } from './cache-loops.ts';
+import type { Measured } from './caches.ts';
+
+/** Measures one cache beside a Map, in a process of its own: as where it is used, no other class shares its code. */
+type Keep = Cache<unknown, unknown>;
+const classes: Readonly<Record<string, new (options: CacheOptions<unknown, unknown>) => Keep>> = {
+  LruCache,
+  FifoCache,
+  LfuCache,
+  SieveCache,
+  TinyLfuCache,
+};
+const [name = '', entries = '', rounds = ''] = process.argv.slice(2);
+const Class = classes[name] as (typeof classes)[string];
+const maxEntries = Number(entries);
+const hour = 3_600_000;
+
+const bytes = maxEntries < 1_000_000 ? {} : memory();
+const pauses = maxEntries < 1_000_000 ? {} : { pause: longest() };
+const times = new Map<string, number>();
+// One kind of keys after the other: what a class has learnt of both it does slower.
+for (const kind of ['numbers', 'strings'] as const) for (const [key, time] of await timesOf(kind)) times.set(key, time);
+process.send?.({ times: Object.fromEntries(times), ...bytes, ...pauses } satisfies Measured);
+
+async function timesOf(kind: Kind): Promise<Map<string, number>> {
+  const keys = asked(kind, maxEntries);
+  const of = (deed: Deed, who: string, store = who === 'Map' ? new Map() : new Class({ maxEntries })): Case =>
+    row(`${who}, ${kind}: ${deed}`, deed, store, keys);
+  const cases = [of('hit', 'Map'), of('hit', name), of('update', 'Map'), of('update', name), of('evict', name)];
+  // Long enough for nothing to expire, and it is a ttl all the same.
+  const timed = () => new Class({ maxEntries, ttl: hour });
+  if (maxEntries === 50_000) {
+    cases.push(of('mix', name), of('hit', `${name} with ttl`, timed()), of('mix', `${name} with ttl`, timed()));
+  }
+  return measure(cases, Number(rounds));
+}
+
+/** Bytes an entry, without those of keys and values: when it has been filled, and after two million more came in. */
+function memory(): { filled: number; churned: number } {
+  const used = (): number => {
+    collectGarbage();
+    collectGarbage();
+    return heapUsed() + process.memoryUsage().arrayBuffers;
+  };
+  const before = used();
+  const cache = new Class({ maxEntries });
+  for (let i = 0; i < maxEntries; i++) cache.set(i, 1);
+  const filled = (used() - before) / maxEntries;
+  for (let i = maxEntries; i < 3 * maxEntries; i++) cache.set(i, 1);
+  const churned = (used() - before) / maxEntries;
+  if (cache.size !== maxEntries) throw new Error(`${name} holds ${cache.size}`);
+  return { filled, churned };
+}
+
+/** The longest that a single eviction took, in milliseconds: Map hashes all its keys anew now and then. */
+function longest(): number {
+  const cache = new Class({ maxEntries });
+  let most = 0;
+  for (let i = 0; i < 4 * maxEntries; i++) {
+    const start = performance.now();
+    cache.set(i, 1);
+    if (i >= maxEntries) most = Math.max(most, performance.now() - start);
+  }
+  return most;
+}
