@@ -1,7 +1,7 @@
 import type { Random } from '../core/random.ts';
 
 /** Characters of a string that count: the first and the last of them, where there are more. */
-const mostCharacters = 64;
+const mostCharacters = 1_024;
 
 /**
  * Hashes of keys of any kind, as `Map` tells them apart: equal keys have equal hashes. Seeded by chance, so that nobody can
