@@ -33,7 +33,9 @@ export class ExpiryWheel {
   private lives: Float64Array;
 
   /** @param length one more than the highest slot; all of them start now, without an end */
-  constructor(length: number, now: Milliseconds) {
+  constructor(length: number, reading: Milliseconds) {
+    // What is no time is not heard, here as later.
+    const now = Math.abs(reading) < Infinity ? reading : 0;
     this.now = now;
     this.reading = now;
     this.links = new Uint32Array(2 * (heads + length));

@@ -213,6 +213,19 @@ describe.each(Object.entries(cacheClasses))('%s', (name, Made) => {
     assert.equal(cache.get('a'), undefined);
   });
 
+  test.each([Number.NaN, Infinity, -Infinity])('a clock that says %d at first keeps nothing for ever', (first) => {
+    let now = first;
+    const cache = new Made<string, number>({
+      maxEntries: 9,
+      ttl: 100,
+      clock: { ...new ManualClock(), coarse: () => now } as never,
+    });
+    cache.set('a', 1);
+    assert.equal(cache.remainingTtl('a'), 100);
+    now = 100;
+    assert.equal(cache.has('a'), false);
+  });
+
   test('entries weigh what is said of them, or what weigh says', () => {
     const told: Told = [];
     const cache = new Made<string, string>({
