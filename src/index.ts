@@ -94,6 +94,7 @@ export {
 export { type Attempt, attemptsOf, type DelayReason, type StopReason } from './core/attempts.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export {
+export { crc16, crc32 } from './core/crc.ts';
   AbandonedError,
   BulkheadFullError,
   CircuitOpenError,
@@ -108,6 +109,7 @@ export {
 export { type EventLoopDelayOptions, eventLoopDelay } from './core/event-loop-delay.ts';
 export { type Listener, onListenerError } from './core/events.ts';
 export { held } from './core/held.ts';
+export { fnv1a, murmur3 } from './core/hash.ts';
 export type { Keyed } from './core/keyed.ts';
 export type { Answer, Call, Guard, Recovery } from './core/layer.ts';
 export type { Classify, Outcome, Verdict } from './core/outcome.ts';
@@ -118,6 +120,7 @@ export type { Router, Target } from './core/router.ts';
 export { wrap } from './core/wrap.ts';
 export type { PendingWrite, WriteBehindOptions } from './core/write-buffer.ts';
 export { type Bulkhead, type BulkheadEvent, type BulkheadOptions, bulkhead } from './policies/bulkhead.ts';
+export { xxhash32, xxhash64 } from './core/xxhash.ts';
 export { type CacheEvent, type CachePolicy, type CachePolicyOptions, cache } from './policies/cache.ts';
 export {
   type CircuitBreaker,

@@ -39,6 +39,7 @@ test('holdfast exports these names', () => {
       shed codel follyCodel throttle
       LruCache FifoCache LfuCache SieveCache TinyLfuCache
       coalesce cache memoize
+      murmur3 xxhash32 xxhash64 fnv1a crc16 crc32
       degradation eventLoopDelay
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError NoTargetError

@@ -1,0 +1,56 @@
+/** 64 bits in two halves of 32, each with a sign: a BigInt for each step would cost ten times as much. */
+export class Word64 {
+  high: number;
+  low: number;
+
+  constructor(high: number, low: number) {
+    this.high = high | 0;
+    this.low = low | 0;
+  }
+
+  add(high: number, low: number): this {
+    const sum = (this.low >>> 0) + (low >>> 0);
+    this.high = (this.high + high + (sum > 0xffffffff ? 1 : 0)) | 0;
+    this.low = sum | 0;
+    return this;
+  }
+
+  multiply(high: number, low: number): this {
+    // 32 × 16 bits at a time, which doubles hold exactly.
+    const own = this.low >>> 0;
+    const lower = own * (low & 0xffff);
+    const upper = own * (low >>> 16) + Math.floor(lower / 65_536);
+    this.high = (Math.imul(this.high, low) + Math.imul(this.low, high) + Math.floor(upper / 65_536)) | 0;
+    this.low = (upper << 16) | (lower & 0xffff);
+    return this;
+  }
+
+  xor(high: number, low: number): this {
+    this.high ^= high;
+    this.low ^= low;
+    return this;
+  }
+
+  /** By 1 to 31 bits. */
+  rotate(bits: number): this {
+    const { high, low } = this;
+    this.high = (high << bits) | (low >>> (32 - bits));
+    this.low = (low << bits) | (high >>> (32 - bits));
+    return this;
+  }
+
+  /** Itself XOR itself shifted to the right, by 1 to 63 bits. */
+  fold(bits: number): this {
+    const { high, low } = this;
+    if (bits >= 32) return this.xor(0, high >>> (bits - 32));
+    return this.xor(high >>> bits, (low >>> bits) | (high << (32 - bits)));
+  }
+
+  toBigInt(): bigint {
+    return (BigInt(this.high >>> 0) << 32n) | BigInt(this.low >>> 0);
+  }
+
+  static of(value: bigint): Word64 {
+    return new Word64(Number((value >> 32n) & 0xffffffffn), Number(value & 0xffffffffn));
+  }
+}
