@@ -44,7 +44,7 @@ export interface ResilientFetchOptions<Fetch extends ForeignFetch = typeof globa
   retry?: RetryOptions | undefined;
   /** As those of `circuitBreaker`: each origin has a breaker of its own. `false`: none. */
   breaker?: CircuitBreakerOptions | false | undefined;
-  /** What each try may take. Default 10_000. */
+  /** What each try may take. Default 10_000. Not below `timeout` it never fires: shorten both. */
   tryTimeout?: Milliseconds | undefined;
   /** A policy of your own in place of all of the above; giving both is an error. */
   pipeline?: Policy<Awaited<ReturnType<Fetch>>> | undefined;

@@ -1,6 +1,6 @@
 import { checked, objectWith } from '../core/options.ts';
 import { type Part, rowOf } from '../core/pipeline.ts';
-import type { Policy } from '../core/policy.ts';
+import type { Milliseconds, Policy } from '../core/policy.ts';
 
 /** A place where the order of two policies is known to be wrong. */
 export interface LintNote {
@@ -25,6 +25,8 @@ interface Rule {
   readonly reason: string;
   /** Right after all if one of these stands inside the inner one. */
   readonly unless?: readonly string[];
+  /** Wrong only if this holds of the two. */
+  readonly when?: (outer: Part, inner: Part) => boolean;
 }
 
 /** They keep a slot for as long as what is inside them takes. */
@@ -77,6 +79,13 @@ const rules: readonly Rule[] = [
     reason: 'what times out is abandoned, of which the breaker learns nothing: a timeout belongs inside it too',
   },
   {
+    rule: 'timeout-inside-shorter',
+    outer: ['timeout'],
+    inner: ['timeout'],
+    when: (outer, inner) => (withinOf(outer) ?? Infinity) < (withinOf(inner) ?? 0),
+    reason: 'it never fires: no try of a hanging task ends in time for another, and no breaker hears of it',
+  },
+  {
     rule: 'shared-inside-limit',
     outer: ['circuitBreaker', 'rateLimit', 'throttle', ...slots],
     inner: ['cache', 'coalesce'],
@@ -119,10 +128,11 @@ export function lint(policy: Policy<unknown>, options: LintOptions = {}): readon
   });
   return notes;
 
-  function breaks({ outer, inner, unless = [] }: Rule, i: number, j: number): boolean {
+  function breaks({ outer, inner, unless = [], when = always }: Rule, i: number, j: number): boolean {
     return (
       outer.includes(kindOf(row[i])) &&
       inner.includes(kindOf(row[j])) &&
+      when(row[i] as Part, row[j] as Part) &&
       !row.slice(j + 1).some((part) => unless.includes(kindOf(part)))
     );
   }
@@ -132,6 +142,8 @@ const twice = {
   rule: 'same-policy-twice',
   reason: 'one and the same policy counts each call twice, and may wait for itself',
 };
+
+const always = (): boolean => true;
 
 function rulesOnly(label: string, value: unknown): void {
   const known = [...rules, twice].map(({ rule }) => rule);
@@ -146,6 +158,11 @@ function heart(part: Part): object {
 
 function kindOf(part: Part | undefined): string {
   return (part && (heart(part) as { kind?: string }).kind) ?? '';
+}
+
+/** How long a timeout is; one that never fires does not say. */
+function withinOf(part: Part): Milliseconds | undefined {
+  return (heart(part) as { within?: Milliseconds }).within;
 }
 
 function nameOf(part: Part): string {

@@ -28,14 +28,14 @@ export interface StandardOptions<Added = never, Event = StandardEvent> {
   rateLimit?: Part<RateLimitOptions> | undefined;
   /** Default: 1_000 at once, none in line. */
   bulkhead?: Part<BulkheadOptions> | undefined;
-  /** What one try may take: milliseconds, or a policy. Default 10_000. */
+  /** What one try may take: milliseconds, or a policy. Default 10_000. Not below `timeout` it never fires: shorten both. */
   tryTimeout?: Milliseconds | Policy | false | undefined;
   clock?: Clock | undefined;
   /** Chance, for jitter. */
   random?: Random | undefined;
   /** Carried by events and errors, which add which part speaks: `users.retry`. Default: the factory's name. */
   name?: string | undefined;
-  /** Hears what all parts tell, but for those that are policies of your own. */
+  /** Hears what all parts tell, but for policies of your own, and parts with an `onEvent` of their own. */
   onEvent?: Listener<Event> | undefined;
 }
 

@@ -95,6 +95,15 @@ test('names a breaker that hears of no timeout', () => {
   assert.deepEqual(broken(limit(), circuitBreaker()), ['timeout-outside-breaker: timeout > circuitBreaker']);
 });
 
+test('names a timeout that never fires, as the one outside is shorter', () => {
+  const half = timeout({ name: 'half', duration: 500 });
+  assert.deepEqual(broken(half, retry(), circuitBreaker(), limit()), ['timeout-inside-shorter: half > timeout']);
+  assert.deepEqual(broken(limit(), retry(), circuitBreaker(), half), []);
+  const never = timeout({ duration: Infinity });
+  assert.deepEqual(broken(never, limit()), []);
+  assert.deepEqual(broken(limit(), never), []);
+});
+
 test('names what saves the work where it is charged all the same', () => {
   assert.deepEqual(broken(slots(), around('coalesce')), ['shared-inside-limit: bulkhead > coalesce']);
 });
