@@ -36,12 +36,14 @@ export { fixedWindow } from './algorithms/fixed-window.ts';
 export { follyCodel } from './algorithms/folly-codel.ts';
 export { gcra } from './algorithms/gcra.ts';
 export { type GradientOptions, gradient } from './algorithms/gradient.ts';
+export { HashRing, type HashRingOptions } from './algorithms/hash-ring.ts';
 export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
 export { type LeakyBucketOptions, leakyBucket } from './algorithms/leaky-bucket.ts';
 export { LfuCache, type LfuCacheOptions } from './algorithms/lfu-cache.ts';
 export type { Limit, LimitOptions, MeasuredLimitOptions } from './algorithms/limit.ts';
 export { LruCache } from './algorithms/lru-cache.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
+export type { Placement, PlacementKey, PlacementNode } from './algorithms/placement.ts';
 export {
   type QuotaPolicy,
   type RateLimitFields,

@@ -39,6 +39,7 @@ test('holdfast exports these names', () => {
       shed codel follyCodel throttle
       LruCache FifoCache LfuCache SieveCache TinyLfuCache
       coalesce cache memoize
+      HashRing
       murmur3 xxhash32 xxhash64 fnv1a crc16 crc32
       degradation eventLoopDelay
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
@@ -77,6 +78,7 @@ test('holdfast exports these types', () => {
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent
     `),
   );
+      Placement PlacementKey PlacementNode HashRingOptions
 });
 
 test('holdfast/fetch exports these names and types', () => {

@@ -1,3 +1,5 @@
+import { shown } from './options.ts';
+
 const utf8 = /* @__PURE__ */ new TextEncoder();
 const longest = 64;
 const room = /* @__PURE__ */ new ArrayBuffer(longest);
@@ -9,7 +11,7 @@ const views: Uint8Array[] = [];
  * keys are, take turns in one place: what is returned holds until the next call, so read it at once and keep it never.
  */
 export function bytesOf(data: string | Uint8Array): Uint8Array {
-  if (typeof data !== 'string') return data;
+  if (typeof data !== 'string') return checkedBytes(data);
   const { length } = data;
   if (length > longest) return utf8.encode(data);
   const bytes = (views[length] ??= new Uint8Array(room, 0, length));
@@ -20,6 +22,12 @@ export function bytesOf(data: string | Uint8Array): Uint8Array {
     bytes[i] = unit;
   }
   return all < 128 ? bytes : utf8.encode(data);
+}
+
+function checkedBytes(data: Uint8Array): Uint8Array {
+  // Not instanceof: another realm has a Uint8Array of its own.
+  if (ArrayBuffer.isView(data)) return data;
+  throw new TypeError(`a key must be a string or a Uint8Array, got ${shown(data)}`);
 }
 
 /** Four bytes, the lowest first, as a number of 32 bits with a sign. */
