@@ -50,6 +50,7 @@ export {
   rateLimitHeaders,
   type ServiceLimit,
 } from './algorithms/rate-limit-headers.ts';
+export { S3FifoCache } from './algorithms/s3fifo-cache.ts';
 export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
 export { SieveCache } from './algorithms/sieve-cache.ts';
 export { slidingLog } from './algorithms/sliding-log.ts';

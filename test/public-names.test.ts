@@ -37,7 +37,7 @@ test('holdfast exports these names', () => {
       rateLimit rateLimitHeaders
       concurrencyLimit aimd vegas gradient
       shed codel follyCodel throttle
-      LruCache FifoCache LfuCache SieveCache TinyLfuCache
+      LruCache FifoCache LfuCache SieveCache S3FifoCache TinyLfuCache
       coalesce cache memoize
       HashRing
       murmur3 xxhash32 xxhash64 fnv1a crc16 crc32

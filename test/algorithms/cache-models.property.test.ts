@@ -5,6 +5,7 @@ import type { Cache, CacheOptions } from '../../src/algorithms/cache.ts';
 import { FifoCache } from '../../src/algorithms/fifo-cache.ts';
 import { LfuCache } from '../../src/algorithms/lfu-cache.ts';
 import { LruCache } from '../../src/algorithms/lru-cache.ts';
+import { S3FifoCache } from '../../src/algorithms/s3fifo-cache.ts';
 import { SieveCache } from '../../src/algorithms/sieve-cache.ts';
 import { type CacheModel, models } from './cache-models.ts';
 
@@ -16,6 +17,7 @@ const caches: Record<keyof typeof models, Make> = {
   LfuCache: (options) => new LfuCache(options),
   'LfuCache without ageing': (options) => new LfuCache({ ...options, ageing: false }),
   SieveCache: (options) => new SieveCache(options),
+  S3FifoCache: (options) => new S3FifoCache(options),
 };
 
 /** As a program asks: get, and put in what was not there. */

@@ -160,10 +160,108 @@ class Sieve implements CacheModel {
   }
 }
 
+/** The newest of each queue first. A key leaves `small` for `main` or for `ghosts`, and `main` for good. */
+class S3Fifo implements CacheModel {
+  bound: number;
+  small: { readonly key: number; uses: number }[] = [];
+  main: { readonly key: number; uses: number }[] = [];
+  ghosts: number[] = [];
+  /** The last one that left made room in main for the end of small: its turn is not over. */
+  promoting = false;
+
+  constructor(bound: number) {
+    this.bound = bound;
+  }
+
+  get size(): number {
+    return this.small.length + this.main.length;
+  }
+
+  get mostSmall(): number {
+    return Math.max(1, Math.floor(this.bound / 10));
+  }
+
+  get mostMain(): number {
+    return this.bound - this.mostSmall;
+  }
+
+  has(key: number): boolean {
+    return [...this.small, ...this.main].some((entry) => entry.key === key);
+  }
+
+  use(key: number): void {
+    for (const entry of [...this.small, ...this.main]) if (entry.key === key) entry.uses = Math.min(3, entry.uses + 1);
+  }
+
+  insert(key: number): void {
+    while (this.size >= this.bound) this.evict();
+    while (this.promoting) this.evictSmall();
+    const back = this.ghosts.includes(key);
+    this.ghosts = this.ghosts.filter((ghost) => ghost !== key);
+    (back ? this.main : this.small).unshift({ key, uses: 0 });
+  }
+
+  delete(key: number): void {
+    this.small = this.small.filter((entry) => entry.key !== key);
+    this.main = this.main.filter((entry) => entry.key !== key);
+  }
+
+  shrink(): void {
+    while (this.size > this.bound) this.evict();
+  }
+
+  evict(): number | undefined {
+    const small = this.promoting || this.small.length >= this.mostSmall || this.main.length === 0;
+    return (small ? this.evictSmall() : undefined) ?? this.evictMain();
+  }
+
+  evictSmall(): number | undefined {
+    let room = this.promoting;
+    this.promoting = false;
+    for (;;) {
+      const entry = this.small.at(-1);
+      if (entry === undefined) return undefined;
+      if (entry.uses <= 1) {
+        this.small.pop();
+        this.ghosts.unshift(entry.key);
+        this.ghosts.length = Math.min(this.ghosts.length, this.mostMain);
+        return entry.key;
+      }
+      if (this.main.length > 0 && this.main.length >= this.mostMain && !room) {
+        this.promoting = true;
+        return this.evictMain();
+      }
+      room = false;
+      this.small.pop();
+      this.main.unshift({ key: entry.key, uses: 0 });
+    }
+  }
+
+  evictMain(): number {
+    for (;;) {
+      const { key, uses } = this.main.pop() as { key: number; uses: number };
+      if (uses === 0) return key;
+      this.main.unshift({ key, uses: uses - 1 });
+    }
+  }
+
+  /** What leaves first, second and so on if nothing comes. */
+  ranked(): number[] {
+    const rest = new S3Fifo(this.bound);
+    rest.small = this.small.map((entry) => ({ ...entry }));
+    rest.main = this.main.map((entry) => ({ ...entry }));
+    rest.promoting = this.promoting;
+    const order: number[] = [];
+    while (rest.size > 0) order.unshift(rest.evict() as number);
+    return order;
+  }
+}
+
 export const models = {
   LruCache: (bound: number): CacheModel => new List(bound, true),
   FifoCache: (bound: number): CacheModel => new List(bound, false),
   LfuCache: (bound: number): CacheModel => new Lfu(bound, true),
   'LfuCache without ageing': (bound: number): CacheModel => new Lfu(bound, false),
   SieveCache: (bound: number): CacheModel => new Sieve(bound),
+  S3FifoCache: (bound: number): CacheModel => new S3Fifo(bound),
 };

@@ -2,6 +2,7 @@ import type { Cache, CacheOptions } from '../../src/algorithms/cache.ts';
 import { FifoCache } from '../../src/algorithms/fifo-cache.ts';
 import { LfuCache } from '../../src/algorithms/lfu-cache.ts';
 import { LruCache } from '../../src/algorithms/lru-cache.ts';
+import { S3FifoCache } from '../../src/algorithms/s3fifo-cache.ts';
 import { SieveCache } from '../../src/algorithms/sieve-cache.ts';
 import { TinyLfuCache } from '../../src/algorithms/tinylfu-cache.ts';
 
@@ -11,5 +12,6 @@ export const cacheClasses: Record<string, new <K, V>(options: CacheOptions<K, V>
   FifoCache,
   LfuCache,
   SieveCache,
+  S3FifoCache,
   TinyLfuCache,
 };
