@@ -18,7 +18,10 @@ export interface ThrottleOptions {
   window?: Milliseconds | undefined;
   /** Turns nobody away on fewer calls of his priority in the window than this. 1 or more. Default 1. */
   minCalls?: number | undefined;
-  /** What the other side accepted (`'success'`) and what it did not (`'failure'`). What is ignored does not count. */
+  /**
+   * What the other side accepted (`'success'`) and what it did not (`'failure'`). What is ignored does not count. Default:
+   * an error is a failure, unless it is an `AbortError` or a `RejectedError`; these are ignored.
+   */
   classify?: Classify | undefined;
   clock?: Clock | undefined;
   random?: Random | undefined;
