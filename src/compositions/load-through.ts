@@ -272,5 +272,8 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
 function kept(label: string, value: unknown): void {
   object(label, value);
   if ('get' in (value as object)) objectWith('get', 'has', 'set', 'delete')(label, value);
-  else checked(label, value as { maxEntries: number }, { maxEntries: entries });
+  else {
+    const { maxEntries } = checked(label, value as { maxEntries: number }, { maxEntries: entries });
+    entries(`${label}: maxEntries`, maxEntries);
+  }
 }

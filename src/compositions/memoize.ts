@@ -1,4 +1,4 @@
-import { shown, typed } from '../core/options.ts';
+import { object, shown, typed } from '../core/options.ts';
 import { rejectSoon } from '../core/promise.ts';
 import { type CachePolicyOptions, cache } from '../policies/cache.ts';
 
@@ -34,10 +34,11 @@ export function memoize<This, Args extends unknown[], Result, K = Args[0]>(
   options: MemoizeOptions<Args, K, Awaited<Result>> = {},
 ): Memoized<This, Args, Result> {
   if (typeof fn !== 'function') throw new TypeError(`memoize: fn must be a function, got ${shown(fn)}`);
-  const { key, ...rest } = options;
+  object('memoize: options', options);
+  const { key, name = 'memoize', ...rest } = options;
   if (key !== undefined) typed('function')('memoize: key', key);
   else if (fn.length > 1) throw severalArguments(fn.length);
-  const results = cache<K, Awaited<Result>>({ name: 'memoize', ...rest });
+  const results = cache<K, Awaited<Result>>({ name, ...rest });
 
   function memoized(this: This, ...args: Args): Promise<Awaited<Result>> {
     try {

@@ -336,5 +336,8 @@ function stored(label: string, value: unknown): void {
   object(label, value);
   if (isCache(value as { maxEntries: number }))
     objectWith('peek', 'has', 'set', 'delete', 'clear', 'remainingTtl')(label, value);
-  else checked(label, value as { maxEntries: number }, { maxEntries: entries });
+  else {
+    const { maxEntries } = checked(label, value as { maxEntries: number }, { maxEntries: entries });
+    entries(`${label}: maxEntries`, maxEntries);
+  }
 }

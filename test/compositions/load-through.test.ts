@@ -882,6 +882,7 @@ test('options that are wrong, unknown, or do not go together are refused when it
     [{ load, store, write: 'behind', behind: { full: 'drop' } }, RangeError],
     [{ load, store, write: 'behind', behind: { onFail: load } }, TypeError],
     [{ load, cache: new Map([['get', 1]]) && { maxEntries: 0 } }, RangeError],
+    [{ load, cache: {} }, TypeError],
     [{ load, cache: { maxSize: 1 } }, TypeError],
     [{ load, cache: { get: load } }, TypeError],
     [{ load, ttl: Number.NaN }, RangeError],
@@ -890,7 +891,8 @@ test('options that are wrong, unknown, or do not go together are refused when it
     [{ loader: load }, TypeError],
   ];
   for (const [options, kind] of wrong) {
-    assert.throws(() => loadThrough(options as never), kind, JSON.stringify(options));
+    const told = (error: Error): boolean => error instanceof kind && error.message.startsWith('loadThrough');
+    assert.throws(() => loadThrough(options as never), told, JSON.stringify(options));
   }
   const options = Object.freeze({ load, store, write: 'behind', behind: Object.freeze({ delay: undefined }) } as const);
   assert.equal(loadThrough(options).pending.size, 0);

@@ -79,7 +79,18 @@ test('takes the options of a cache, and does not remember errors [99]', async ()
   assert.ok(events.includes('memoize evicted'));
 });
 
+test('is called memoize, unless it is given another name', async () => {
+  const names: string[] = [];
+  for (const name of [undefined, 'users']) {
+    await memoize((a: number) => a, { name, onEvent: (event) => names.push(event.name) })(1);
+  }
+  assert.deepEqual(names, ['memoize', 'users']);
+});
+
 test('bad options are told at once [7]', () => {
+  for (const bad of [null, 5, 'ttl']) {
+    assert.throws(() => memoize((a: number) => a, bad as never), /TypeError: memoize: options must be an object/);
+  }
   assert.throws(() => memoize('fn' as never), /memoize: fn must be a function, got "fn"/);
   assert.throws(() => memoize((a: number) => a, { key: 1 } as never), /memoize: key must be a function, got 1/);
   assert.throws(() => memoize((a: number) => a, { ttl: -1 }), RangeError);

@@ -775,7 +775,7 @@ test('options are checked at construction, and never changed [7]', () => {
     [{ budget: {} }, /cache: budget must be an object with begin, tryRetry, end/],
     [{ tags: 'a' }, /cache: tags must be a function/],
     [{ dispose: 1 }, /cache: dispose must be a boolean/],
-    [{ store: {} }, /maxEntries/],
+    [{ store: {} }, /cache: store: maxEntries must be a positive integer up to \d+, got undefined/],
     [{ store: 5 }, /cache: store must be an object/],
     [{ store: { maxEntries: 0 } }, /maxEntries must be a positive integer/],
     [{ store: { maxEntries: 1.5 } }, /maxEntries/],
