@@ -43,6 +43,9 @@ export { LfuCache, type LfuCacheOptions } from './algorithms/lfu-cache.ts';
 export type { Limit, LimitOptions, MeasuredLimitOptions } from './algorithms/limit.ts';
 export { LruCache } from './algorithms/lru-cache.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
+export { leastConnections, powerOfTwoChoices, roundRobin, uniformRandom } from './algorithms/pick.ts';
+export { type LatencyOptions, leastLoaded, peakEwma } from './algorithms/pick-latency.ts';
+export { weightedRoundRobin } from './algorithms/pick-weighted.ts';
 export type { Placement, PlacementKey, PlacementNode } from './algorithms/placement.ts';
 export {
   type QuotaPolicy,
@@ -55,6 +58,7 @@ export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-
 export { SieveCache } from './algorithms/sieve-cache.ts';
 export { slidingLog } from './algorithms/sliding-log.ts';
 export { slidingWindow } from './algorithms/sliding-window.ts';
+export { subset } from './algorithms/subset.ts';
 export { TinyLfuCache } from './algorithms/tinylfu-cache.ts';
 export { tokenBucket } from './algorithms/token-bucket.ts';
 export {
@@ -72,6 +76,7 @@ export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
 export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
+export { type Balancer, type LoadBalancerOptions, loadBalancer } from './compositions/load-balancer.ts';
 export {
   type LoadThrough,
   type LoadThroughEvent,
@@ -96,8 +101,8 @@ export {
 } from './compositions/standard.ts';
 export { type Attempt, attemptsOf, type DelayReason, type StopReason } from './core/attempts.ts';
 export { type Clock, systemClock } from './core/clock.ts';
-export {
 export { crc16, crc32 } from './core/crc.ts';
+export {
   AbandonedError,
   BulkheadFullError,
   CircuitOpenError,
@@ -111,19 +116,20 @@ export { crc16, crc32 } from './core/crc.ts';
 } from './core/errors.ts';
 export { type EventLoopDelayOptions, eventLoopDelay } from './core/event-loop-delay.ts';
 export { type Listener, onListenerError } from './core/events.ts';
-export { held } from './core/held.ts';
 export { fnv1a, murmur3 } from './core/hash.ts';
+export type { Health } from './core/health.ts';
+export { held } from './core/held.ts';
 export type { Keyed } from './core/keyed.ts';
 export type { Answer, Call, Guard, Recovery } from './core/layer.ts';
 export type { Classify, Outcome, Verdict } from './core/outcome.ts';
 export { guard, pipeline, recovery } from './core/pipeline.ts';
 export type { AddedOf, CallOptions, Context, Milliseconds, Policy, Task } from './core/policy.ts';
 export type { Random } from './core/random.ts';
-export type { Router, Target } from './core/router.ts';
+export type { Endpoint, PickCall, Picker, Router, Target } from './core/router.ts';
 export { wrap } from './core/wrap.ts';
 export type { PendingWrite, WriteBehindOptions } from './core/write-buffer.ts';
-export { type Bulkhead, type BulkheadEvent, type BulkheadOptions, bulkhead } from './policies/bulkhead.ts';
 export { xxhash32, xxhash64 } from './core/xxhash.ts';
+export { type Bulkhead, type BulkheadEvent, type BulkheadOptions, bulkhead } from './policies/bulkhead.ts';
 export { type CacheEvent, type CachePolicy, type CachePolicyOptions, cache } from './policies/cache.ts';
 export {
   type CircuitBreaker,

@@ -42,6 +42,8 @@ test('holdfast exports these names', () => {
       HashRing
       murmur3 xxhash32 xxhash64 fnv1a crc16 crc32
       degradation eventLoopDelay
+      loadBalancer leastLoaded roundRobin weightedRoundRobin leastConnections powerOfTwoChoices peakEwma
+      uniformRandom subset
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError NoTargetError
       TimeoutError AbandonedError
@@ -53,7 +55,8 @@ test('holdfast exports these types', () => {
   assert.deepEqual(
     types('index.ts'),
     words(`
-      AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Target Clock Random Listener ErrorDetails
+      AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Target Endpoint Picker PickCall Health Balancer LoadBalancerOptions LatencyOptions
+      Clock Random Listener ErrorDetails
       Outcome Verdict Classify Guard Recovery Answer Call
       RetryOptions RetryEvent Attempt DelayReason StopReason
       Backoff ConstantOptions LinearOptions ExponentialOptions FibonacciOptions DecorrelatedOptions Jitter
@@ -75,10 +78,10 @@ test('holdfast exports these types', () => {
       Degradation DegradationOptions DegradationEvent LoadSignal EventLoopDelayOptions
       LoadThrough LoadThroughOptions LoadThroughEvent WriteBehindOptions PendingWrite
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
+      Placement PlacementKey PlacementNode HashRingOptions
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent
     `),
   );
-      Placement PlacementKey PlacementNode HashRingOptions
 });
 
 test('holdfast/fetch exports these names and types', () => {

@@ -23,8 +23,10 @@ export class Run extends Outward {
   takeOver(scope: Scope): void {
     scope.belongTo(this);
     this.scope = scope;
-    // What goes on inside it goes on inside the call.
-    if (scope.life?.works !== undefined) this.alive().works = scope.life.works;
+    const { works, memory } = scope.life ?? {};
+    // What goes on inside it goes on inside the call, and what is remembered is remembered of the call.
+    if (works !== undefined) this.alive().works = works;
+    if (memory !== undefined) this.alive().memory = memory;
   }
 
   /** The task of a call taken over is pending: what is given here is to be told of it. */

@@ -78,6 +78,8 @@ export class Life implements Follower {
   works: Set<Work> | undefined = undefined;
   /** What results held by frames further in wait for. */
   held: PromiseLike<unknown>[] | undefined = undefined;
+  /** Of the outermost scope: what is remembered from one try to the next, by who remembers it. */
+  memory: Map<object, unknown> | undefined = undefined;
 
   get running(): number {
     return this.works?.size ?? 0;
@@ -253,6 +255,16 @@ export class WatchedScope extends Scope implements Expiring {
 /** Follows what a context lives in, until `unfollow`; a context that nobody can end has no followers. */
 export function follow(context: Context, follower: Follower): void {
   if (context instanceof Scope && context.canEnd) context.alive().followers.add(follower);
+}
+
+/** What is remembered of an execution, the same map in all its tries; none for a context of somebody's own making. */
+export function memoryOf(context: Context): Map<object, unknown> | undefined {
+  if (!(context instanceof Scope)) return undefined;
+  let outermost = context;
+  for (let around = context.around; around !== undefined; around = around.around) outermost = around;
+  const life = outermost.alive();
+  life.memory ??= new Map();
+  return life.memory;
 }
 
 /** The caller's own deadline, where no timeout between enforces it; `Infinity` where one does, or there is none. */

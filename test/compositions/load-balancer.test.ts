@@ -1,0 +1,432 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+import { leastConnections, roundRobin, uniformRandom } from '../../src/algorithms/pick.ts';
+import { weightedRoundRobin } from '../../src/algorithms/pick-weighted.ts';
+import { type LoadBalancerOptions, loadBalancer } from '../../src/compositions/load-balancer.ts';
+import { NoTargetError, RejectedError } from '../../src/core/errors.ts';
+import type { Health } from '../../src/core/health.ts';
+import { held } from '../../src/core/held.ts';
+import type { Verdict } from '../../src/core/outcome.ts';
+import { pipeline } from '../../src/core/pipeline.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import type { Picker, Target } from '../../src/core/router.ts';
+import { hedge } from '../../src/policies/hedge.ts';
+import { retry } from '../../src/policies/retry.ts';
+import { timeout } from '../../src/policies/timeout.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { seededRandom } from '../../src/testing/seeded-random.ts';
+
+const abc: readonly Target[] = [{ name: 'a' }, { name: 'b' }, { name: 'c' }];
+const identity = pipeline();
+
+function balancer<T extends Target = Target>(options: Partial<LoadBalancerOptions<T>> & { targets: Iterable<T> }) {
+  return loadBalancer({ pick: roundRobin(), random: seededRandom(1), ...options });
+}
+
+const nameOf = ({ name }: Target): string => name;
+
+async function names(nodes: ReturnType<typeof balancer>, calls: number): Promise<string> {
+  const got: string[] = [];
+  for (let i = 0; i < calls; i++) got.push(await identity.execute(nodes.route(nameOf)));
+  return got.join('');
+}
+
+test("hands the task the user's own target, and its own context", async () => {
+  const target = { name: 'a', url: 'http://a' };
+  const nodes = balancer({ targets: [target] });
+  const signal = new AbortController().signal;
+  await identity.execute(
+    nodes.route((got, context) => {
+      assert.equal(got, target);
+      assert.equal(context.priority, 3);
+    }),
+    { priority: 3, signal },
+  );
+});
+
+test('gives what the task gives, at once where it is no promise, and its error as it is [2, 5]', async () => {
+  const nodes = balancer({ targets: abc });
+  const context = { signal: new AbortController().signal, attempt: 1, deadline: Infinity, priority: 0, cost: 1 };
+  assert.equal(nodes.route(() => 0)(context), 0);
+  const error = { no: 'error' };
+  await assert.rejects(
+    async () => nodes.route(() => Promise.reject(error))(context),
+    (thrown) => thrown === error,
+  );
+  await assert.rejects(
+    async () =>
+      nodes.route(() => {
+        throw error;
+      })(context),
+    (thrown) => thrown === error,
+  );
+  assert.deepEqual(
+    nodes.endpoints.map(({ pending }) => pending),
+    [0, 0, 0],
+  );
+});
+
+test('counts a call as in flight until its task has settled, also after a timeout', async () => {
+  const clock = new ManualClock();
+  const nodes = balancer({ targets: [{ name: 'a' }], clock });
+  let finish = (): void => {};
+  const call = timeout({ duration: 100, clock }).execute(
+    nodes.route(() => new Promise<void>((resolve) => (finish = resolve))),
+  );
+  call.catch(() => {});
+  const [endpoint] = nodes.endpoints;
+  assert.equal(endpoint?.pending, 1);
+  await clock.advance(200);
+  await assert.rejects(call, { code: 'ERR_TIMEOUT' });
+  assert.equal(endpoint?.pending, 1);
+  finish();
+  await clock.advance(0);
+  assert.equal(endpoint?.pending, 0);
+});
+
+test('counts a call as in flight until the body it has handed on is done', async () => {
+  const nodes = balancer({ targets: [{ name: 'a' }] });
+  let finish = (): void => {};
+  const done = new Promise<void>((resolve) => (finish = resolve));
+  assert.equal(await identity.execute(nodes.route(() => held('it', done))), 'it');
+  assert.equal(nodes.endpoints[0]?.pending, 1);
+  finish();
+  await done;
+  await Promise.resolve();
+  assert.equal(nodes.endpoints[0]?.pending, 0);
+});
+
+test('takes targets that come, and none that go, while it runs', async () => {
+  const nodes = balancer({ targets: abc });
+  assert.equal(await names(nodes, 4), 'abca');
+  assert.equal(nodes.remove('b'), true);
+  assert.equal(nodes.remove('b'), false);
+  assert.equal(await names(nodes, 3), 'cac');
+  nodes.add({ name: 'd' });
+  assert.deepEqual([...(await names(nodes, 6))].sort().join(''), 'aaccdd');
+});
+
+test('sends a draining target nothing, and says when it has ended what it had', async () => {
+  const clock = new ManualClock();
+  const nodes = balancer({ targets: abc, clock });
+  let finish = (): void => {};
+  void identity.execute(nodes.route(() => new Promise<void>((resolve) => (finish = resolve))));
+  let drained = false;
+  const draining = nodes.drain('a').then(() => {
+    drained = true;
+  });
+  assert.equal(await names(nodes, 4), 'bcbc');
+  await clock.advance(10);
+  assert.equal(drained, false);
+  assert.equal(nodes.endpoints[0]?.state, 'draining');
+  finish();
+  await draining;
+  await nodes.drain('b');
+  assert.equal(await names(nodes, 2), 'cc');
+  await assert.rejects(nodes.drain('x'), RangeError);
+});
+
+test('sends no calls to targets that are down or ejected, until they are up again', async () => {
+  const states: Record<string, 'up' | 'down' | 'ejected'> = { a: 'down', b: 'up', c: 'ejected' };
+  const health: Health = { state: (name) => states[name] ?? 'up' };
+  const nodes = balancer({ targets: abc, health: [{ state: () => 'up' }, health] });
+  assert.equal(await names(nodes, 3), 'bbb');
+  assert.deepEqual(
+    nodes.endpoints.map(({ state }) => state),
+    ['down', 'up', 'ejected'],
+  );
+  states.a = 'up';
+  assert.deepEqual([...(await names(nodes, 4))].sort().join(''), 'aabb');
+});
+
+test('says which targets there are and why none is eligible, and never runs the task', async () => {
+  const health: Health = { state: (name) => (name === 'a' ? 'down' : 'ejected') };
+  const nodes = balancer({ targets: abc, health: [health] });
+  await nodes.drain('c');
+  await assert.rejects(names(nodes, 1), (error) => {
+    assert.ok(error instanceof NoTargetError && error instanceof RejectedError);
+    assert.equal(error.message, 'no target is eligible: a is down, b is ejected, c is draining');
+    assert.deepEqual(
+      [...error.targets],
+      [
+        ['a', 'down'],
+        ['b', 'ejected'],
+        ['c', 'draining'],
+      ],
+    );
+    return true;
+  });
+  await assert.rejects(names(balancer({ targets: [] }), 1), { code: 'ERR_NO_TARGET', message: 'there are no targets' });
+  {
+    using gone = balancer({ targets: abc });
+    gone[Symbol.dispose]();
+    await assert.rejects(names(gone, 1), NoTargetError);
+  }
+});
+
+test('believes health no more below the panic threshold, but of draining targets', async () => {
+  const up = new Set(['a', 'b', 'c']);
+  const health: Health = { state: (name) => (up.has(name) ? 'up' : 'down') };
+  const nodes = balancer({ targets: [...abc, { name: 'd' }], health: [health], panicThreshold: 0.5 });
+  up.delete('a');
+  assert.equal(await names(nodes, 3), 'bcb');
+  up.delete('b');
+  up.delete('c');
+  await nodes.drain('d');
+  assert.deepEqual([...(await names(nodes, 6))].sort().join(''), 'aabbcc');
+});
+
+test('tells pickers and health how each call ended, a timeout further out as a failure at once', async () => {
+  const clock = new ManualClock();
+  const told: [string, Verdict, number][] = [];
+  const pick: Picker = {
+    pick: (eligible) => eligible[0] as (typeof eligible)[0],
+    settled: (endpoint, verdict, elapsed, now) => {
+      assert.equal(now, clock.now());
+      told.push([endpoint.target.name, verdict, elapsed]);
+    },
+  };
+  const health: Health = {
+    state: () => 'up',
+    record: ({ name }, verdict, elapsed) => told.push([`health of ${name}`, verdict, elapsed]),
+  };
+  const nodes = balancer({ targets: abc, pick, health: [health], clock });
+  const after = (delay: number, error?: unknown) =>
+    nodes.route(
+      () =>
+        new Promise<void>((resolve, reject) => {
+          clock.schedule(delay, () => (error === undefined ? resolve() : reject(error)));
+        }),
+    );
+  const run = async (policy: Policy, task: ReturnType<typeof after>, signal?: AbortSignal): Promise<void> => {
+    policy.execute(task, { ...(signal && { signal }) }).catch(() => {});
+    await clock.advance(1_000);
+  };
+  await run(identity, after(10));
+  await run(identity, after(20, new Error('no')));
+  await run(identity, after(30, new RejectedError({ name: 'x', message: 'no' })));
+  await run(timeout({ duration: 40, clock }), after(500));
+  const controller = new AbortController();
+  clock.schedule(50, () => controller.abort());
+  await run(identity, after(500), controller.signal);
+  assert.deepEqual(
+    told.filter((_, i) => i % 2 === 0),
+    [
+      ['a', 'success', 10],
+      ['a', 'failure', 20],
+      ['a', 'ignore', 30],
+      ['a', 'failure', 40],
+      ['a', 'ignore', 50],
+    ],
+  );
+  assert.deepEqual(
+    told.filter((_, i) => i % 2 === 1).map(([name]) => name),
+    Array(5).fill('health of a'),
+  );
+});
+
+test("judges by what health takes for a failure, if it says so, and reports a judge's own error", async () => {
+  const verdicts: Verdict[] = [];
+  const health: Health = {
+    state: () => 'up',
+    record: (_, verdict) => verdicts.push(verdict),
+    classify: (outcome) => (outcome.ok && outcome.value === 503 ? 'failure' : 'success'),
+  };
+  const nodes = balancer({ targets: abc, health: [health] });
+  assert.equal(await identity.execute(nodes.route(() => 503)), 503);
+  assert.equal(await identity.execute(nodes.route(async () => held(503, Promise.resolve()))), 503);
+  assert.deepEqual(verdicts, ['failure', 'failure']);
+});
+
+test('gives a retry targets it has not tried, and then any but the last, whatever stands between', async () => {
+  const clock = new ManualClock();
+  const policies: [string, () => Policy][] = [
+    ['retry', () => retry({ maxAttempts: 6, backoff: () => 0, clock })],
+    [
+      'retry > timeout',
+      () => pipeline(retry({ maxAttempts: 6, backoff: () => 0, clock }), timeout({ duration: 9, clock })),
+    ],
+    [
+      'timeout > retry',
+      () => pipeline(timeout({ duration: 99, clock }), retry({ maxAttempts: 6, backoff: () => 0, clock })),
+    ],
+    [
+      'retry > hedge',
+      () => pipeline(retry({ maxAttempts: 6, backoff: () => 0, clock }), hedge({ maxHedges: 0, delay: 1, clock })),
+    ],
+    ['hedge', () => hedge({ maxHedges: 5, delay: 10, clock })],
+  ];
+  const failures = {
+    'a rejection': () => Promise.reject(new Error('no')),
+    'a throw': () => {
+      throw new Error('no');
+    },
+  };
+  for (const [what, make] of policies) {
+    for (const [how, fail] of Object.entries(failures)) {
+      for (let seed = 1; seed <= 20; seed++) {
+        const nodes = balancer({ targets: abc, pick: uniformRandom(), random: seededRandom(seed), clock });
+        const policy = make();
+        const run = async (options?: { priority: number }): Promise<void> => {
+          const tried: string[] = [];
+          const task = nodes.route(({ name }) => {
+            tried.push(name);
+            return fail();
+          });
+          await assert.rejects(policy.execute(task, options), { message: 'no' });
+          assert.equal(tried.length, 6, what);
+          assert.equal(new Set(tried.slice(0, 3)).size, 3, `${what}, ${how}: ${tried}`);
+          for (let i = 3; i < 6; i++) assert.notEqual(tried[i], tried[i - 1], `${what}, ${how}: ${tried}`);
+        };
+        await run();
+        await run({ priority: 1 });
+      }
+    }
+  }
+});
+
+test('gives a hedge another target than the call it is to overtake', async () => {
+  const clock = new ManualClock();
+  for (let seed = 1; seed <= 20; seed++) {
+    const nodes = balancer({ targets: abc, pick: uniformRandom(), random: seededRandom(seed), clock });
+    const tried: string[] = [];
+    const call = hedge({ maxHedges: 2, delay: 10, clock }).execute(
+      nodes.route(({ name }) => {
+        tried.push(name);
+        return new Promise((resolve) => clock.schedule(100, () => resolve(name)));
+      }),
+    );
+    await clock.advance(200);
+    await call;
+    assert.equal(new Set(tried).size, 3);
+  }
+});
+
+test('keeps executions apart, and avoids nobody who has answered', async () => {
+  const nodes = balancer({ targets: abc });
+  const policy = retry({ maxAttempts: 2, backoff: () => 0 });
+  const seen: number[] = [];
+  const pick: Picker = {
+    pick: (eligible, { tried }) => {
+      seen.push(tried.size);
+      return eligible[0] as (typeof eligible)[0];
+    },
+  };
+  const counted = balancer({ targets: abc, pick });
+  await policy.execute(async (context) => {
+    for (let i = 0; i < 3; i++) await identity.execute(counted.route(nameOf), context);
+  });
+  await Promise.all(Array.from({ length: 9 }, () => policy.execute(counted.route(async () => {}))));
+  assert.deepEqual(seen, Array(12).fill(0));
+  assert.equal(await names(nodes, 3), 'abc');
+});
+
+test('prefers its own zone, and leaves as much of its calls to others as its own cannot take', async () => {
+  const targets = [1, 2, 3, 4, 5].flatMap((n) => [
+    { name: `near${n}`, zone: 'near' },
+    { name: `far${n}`, zone: 'far' },
+  ]);
+  const down = new Set<string>();
+  const health: Health = { state: (name) => (down.has(name) ? 'down' : 'up') };
+  const nodes = balancer({ targets, health: [health], zone: 'near', pick: uniformRandom() });
+  const nearOf = async (calls: number): Promise<number> => {
+    let near = 0;
+    for (let i = 0; i < calls; i++) if ((await identity.execute(nodes.route(nameOf))).startsWith('near')) near++;
+    return near / calls;
+  };
+  assert.equal(await nearOf(100), 1);
+  down.add('near1'); // 1.4 · 4/5 is more than all of them.
+  assert.equal(await nearOf(100), 1);
+  for (const name of ['near2', 'near3']) down.add(name);
+  const share = await nearOf(2_000); // 1.4 · 2/5
+  assert.ok(Math.abs(share - 0.56) < 0.04, `${share}`);
+  for (const name of ['near4', 'near5']) down.add(name);
+  assert.equal(await nearOf(50), 0);
+});
+
+test('tries other zones once its own has been tried', async () => {
+  const targets = [
+    { name: 'near', zone: 'near' },
+    { name: 'far', zone: 'far' },
+  ];
+  const nodes = balancer({ targets, zone: 'near' });
+  const tried: string[] = [];
+  const task = nodes.route(async ({ name }) => {
+    tried.push(name);
+    throw new Error('no');
+  });
+  await assert.rejects(retry({ maxAttempts: 4, backoff: () => 0 }).execute(task));
+  assert.deepEqual(tried, ['near', 'far', 'near', 'far']);
+});
+
+test('lets who was added, or is well again, begin slowly, and nobody who was there from the start', async () => {
+  const clock = new ManualClock();
+  let state: 'up' | 'down' = 'up';
+  const health: Health = { state: (name) => (name === 'b' ? state : 'up') };
+  const nodes = balancer({
+    targets: [{ name: 'a', weight: 2 }, { name: 'b' }],
+    health: [health],
+    slowStart: 60_000,
+    clock,
+  });
+  const weights = (): number[] => nodes.endpoints.map(({ weight }) => weight);
+  assert.deepEqual(weights(), [2, 1]);
+  nodes.add({ name: 'c', weight: 4 });
+  assert.deepEqual(weights(), [2, 1, 0.4]);
+  await clock.advance(15_000);
+  assert.deepEqual(weights(), [2, 1, 1]);
+  state = 'down';
+  assert.deepEqual(weights(), [2, 1, 1]);
+  await clock.advance(15_000);
+  state = 'up';
+  assert.deepEqual(weights(), [2, 0.1, 2]);
+  await clock.advance(60_000);
+  assert.deepEqual(weights(), [2, 1, 4]);
+});
+
+test('picks by weight where the picker heeds it', async () => {
+  const targets = [{ name: 'a', weight: 5 }, { name: 'b' }, { name: 'c' }];
+  assert.equal(await names(balancer({ targets, pick: weightedRoundRobin() }), 7), 'aabacaa');
+  const busy = balancer({ targets, pick: leastConnections() });
+  const never = busy.route(() => new Promise<never>(() => {}));
+  for (let i = 0; i < 70; i++) void identity.execute(never);
+  assert.deepEqual(
+    busy.endpoints.map(({ pending }) => pending),
+    [50, 10, 10],
+  );
+});
+
+test('refuses options and targets that make no sense [7]', () => {
+  const make = (options: object) => () => loadBalancer({ targets: abc, ...options } as LoadBalancerOptions<Target>);
+  for (const [options, error, message] of [
+    [{ targets: undefined }, TypeError, /targets must be iterable/],
+    [{ targets: 5 }, TypeError, /targets must be iterable/],
+    [{ targets: [{ name: 'a' }, { name: 'a' }] }, RangeError, /target.name must be another for each, got "a" twice/],
+    [{ targets: [{ name: 5 }] }, TypeError, /target.name must be a string/],
+    [{ targets: [null] }, TypeError, /target must be an object/],
+    ...[0, -1, NaN, Infinity].map(
+      (weight) => [{ targets: [{ name: 'a', weight }] }, RangeError, /weight must/] as const,
+    ),
+    [{ pick: {} }, TypeError, /pick must be an object with pick/],
+    [{ health: {} }, TypeError, /health must be an array/],
+    [{ health: [{}] }, TypeError, /health must be an array of which each must be an object with state/],
+    [{ slowStart: -1 }, RangeError, /slowStart/],
+    [{ panicThreshold: 1.5 }, RangeError, /panicThreshold/],
+    [{ panicThreshold: NaN }, RangeError, /panicThreshold/],
+    [{ zone: 5 }, TypeError, /zone/],
+    [{ random: 5 }, TypeError, /random/],
+    [{ clock: {} }, TypeError, /clock/],
+    [{ target: [] }, TypeError, /unknown option "target"; did you mean "targets"/],
+  ] as const) {
+    assert.throws(make(options), (thrown) => thrown instanceof error && message.test(thrown.message));
+  }
+  const nodes = balancer({ targets: abc });
+  assert.throws(() => nodes.add({ name: 'a' }), RangeError);
+  assert.equal(nodes.endpoints.length, 3);
+});
+
+test('refuses a picker that picks anything else', async () => {
+  const other = balancer({ targets: abc }).endpoints[0];
+  const pick = { pick: () => other } as unknown as Picker;
+  await assert.rejects(names(balancer({ targets: abc, pick }), 1), /pick must give one of the eligible/);
+});
