@@ -28,6 +28,9 @@ const many = 0.3;
  * round of calls is, as in TCP, and a part of it that was dropped cuts in part, as in DCTCP (Alizadeh and others, 2010).
  * With `rounds: false`, `headroom: Infinity` and `min: 20` the rule is Netflix's.
  *
+ * @example
+ * const jobs = pipeline(concurrencyLimit({ limit: aimd({ max: 50 }) }), timeout({ duration: 2_000 }));
+ *
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function aimd(options: AimdOptions = {}): Limit {

@@ -14,6 +14,10 @@ import type { Meter, Reservation } from './meter.ts';
  * An `allOf` among them stands for its own. No meter may be there twice: the second time it might refuse what it had
  * admitted the first time.
  *
+ * @example
+ * const meter = allOf(tokenBucket({ limit: 10, interval: 1_000 }), slidingLog({ limit: 100, interval: 60_000 }));
+ * const polite = rateLimit({ meter, maxWait: 200 });
+ *
  * @throws {TypeError} for no meters, for what is no meter, and for one given twice
  */
 export function allOf(...meters: readonly Meter[]): Meter {

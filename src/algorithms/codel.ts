@@ -20,6 +20,9 @@ export interface CodelOptions {
  * Give each `shed` one of its own: it remembers. (Nichols, Jacobson, McGregor, Iyengar, *Controlled Delay Active Queue
  * Management*, RFC 8289, 2018; without the rule that spares the last packet.)
  *
+ * @example
+ * const service = shed({ maxConcurrent: 10, detector: codel({ target: 10, interval: 200 }) });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function codel(options: CodelOptions = {}): OverloadDetector {

@@ -14,6 +14,9 @@ import { WindowMeter, type WindowMeterOptions } from './window-meter.ts';
  * that steps back takes the windows with it. `update` keeps what has been admitted in the window at hand; a new `interval`
  * puts its end at a multiple of that.
  *
+ * @example
+ * const quota = rateLimit({ meter: fixedWindow({ limit: 10_000, interval: 3_600_000 }) }); // in each hour since the process began
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function fixedWindow(options: WindowMeterOptions): Meter {

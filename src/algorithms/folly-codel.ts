@@ -11,6 +11,9 @@ import type { OverloadDetector } from './shed-queue.ts';
  *
  * (folly/executors/Codel, after Ben Maurer, *Fail at Scale*, ACM Queue 13 (8), 2015.)
  *
+ * @example
+ * const service = shed({ maxConcurrent: 10, order: 'fifo', detector: follyCodel() });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function follyCodel(options: CodelOptions = {}): OverloadDetector {

@@ -18,6 +18,9 @@ import type { Meter } from './meter.ts';
  * (ATM Forum, Traffic Management Specification 4.0, 1996; ITU-T I.371. As in throttled, redis-cell and governor, with
  * `burst` counted as what is admitted at once.)
  *
+ * @example
+ * const polite = rateLimit({ meter: gcra({ limit: 100, interval: 1_000, burst: 20 }), maxWait: 200 });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function gcra(options: BucketOptions): Meter {

@@ -35,6 +35,9 @@ const warmup = 10;
  * which Envoy's adaptive concurrency filter does too. With `rounds: false`, `headroom: Infinity`, `remeasure: Infinity`,
  * `min: 20`, `max: 200`, `tolerance: 1.5` and `queue: () => 4` it is Netflix's, but that there drops go uncounted.
  *
+ * @example
+ * const search = concurrencyLimit({ limit: gradient({ initial: 10, max: 200 }) });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function gradient(options: GradientOptions = {}): Limit {

@@ -29,6 +29,10 @@ export interface KeyedGcraOptions extends BucketOptions {
  * While `maxKeys` are remembered a new key is refused, and its `retryAfter` is when some of them go: to forget one early
  * would give it its burst again, to anybody who sends keys enough.
  *
+ * @example
+ * const perAddress = keyedGcra({ limit: 5, interval: 1_000 });
+ * const allowed = perAddress.tryAcquire('192.0.2.1', performance.now());
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function keyedGcra<Key = string>(options: KeyedGcraOptions): KeyedMeter<Key> {

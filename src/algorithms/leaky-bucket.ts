@@ -30,6 +30,9 @@ export interface LeakyBucketOptions {
  * (As uber-go/ratelimit does, with a slack of `burst − 1`; J. S. Turner, New directions in communications, IEEE
  * Communications 24 (10), 1986.)
  *
+ * @example
+ * const spaced = rateLimit({ meter: leakyBucket({ limit: 10, interval: 1_000 }), maxQueued: 100 }); // one each 100 ms
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function leakyBucket(options: LeakyBucketOptions): Meter {

@@ -15,6 +15,9 @@ import { changed, rounding, type WindowMeterOptions, windowLimits } from './wind
  * any of that has to wait for longer. A clock that steps back gives nothing for the time it repeats. `update` keeps what
  * is remembered, and judges its age by the new `interval`.
  *
+ * @example
+ * const partner = rateLimit({ meter: slidingLog({ limit: 100, interval: 60_000 }), maxWait: 5_000 });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function slidingLog(options: WindowMeterOptions): Meter {

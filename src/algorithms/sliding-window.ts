@@ -20,6 +20,9 @@ import { WindowMeter, type WindowMeterOptions } from './window-meter.ts';
  *
  * (J. Desgats, How we built rate limiting capable of scaling to millions of domains, Cloudflare, 2017.)
  *
+ * @example
+ * const visitors = rateLimit({ meter: slidingWindow({ limit: 100_000, interval: 60_000 }) });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function slidingWindow(options: WindowMeterOptions): Meter {

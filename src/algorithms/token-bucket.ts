@@ -19,6 +19,10 @@ import type { Meter } from './meter.ts';
  * (As golang.org/x/time/rate does, but that one reservation is cancelled once. J. S. Turner, New directions in
  * communications, IEEE Communications 24 (10), 1986.)
  *
+ * @example
+ * const meter = tokenBucket({ limit: 100, interval: 1_000, burst: 20 }); // 100 a second, 20 of them at once
+ * const polite = rateLimit({ meter, maxWait: 200 });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function tokenBucket(options: BucketOptions): Meter {

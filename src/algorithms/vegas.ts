@@ -36,6 +36,9 @@ export interface VegasOptions extends MeasuredLimitOptions {
  * then: under lasting load it grows without end. Here it is measured, see `remeasure`. With `rounds: false`,
  * `headroom: Infinity`, `remeasure: Infinity` and `smoothing: 1` the rule is Netflix's, with the shortest time ever seen.
  *
+ * @example
+ * const search = concurrencyLimit({ limit: vegas({ initial: 10, max: 200 }) });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown or out of range
  */
 export function vegas(options: VegasOptions = {}): Limit {

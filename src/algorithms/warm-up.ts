@@ -42,6 +42,9 @@ export interface WarmUpOptions {
  *
  * (SmoothWarmingUp of Guava's RateLimiter, Google, 2012.)
  *
+ * @example
+ * const gently = rateLimit({ meter: warmUp({ limit: 100, interval: 1_000, duration: 10_000 }), maxWait: 200 });
+ *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
 export function warmUp(options: WarmUpOptions): Meter {
