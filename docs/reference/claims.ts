@@ -74,8 +74,8 @@ export function rushClaimsOf({ endless, shed, quota, asked, capacity }: RushFigu
     {
       text:
         `Allowed ${whole(quota.allowed)} requests a second, the bare sender had ${whole(bare.refused)} of its ` +
-        `${whole(bare.calls)} refused. Through rateLimit ${whole(limited.answered)} were answered and ` +
-        `${whole(limited.refused)} refused; the other ${whole(limited.turnedAway)} were never sent, and half of them ` +
+        `${whole(bare.calls)} refused. Through rateLimit, kept to four fifths of that to be safe, ` +
+        `${whole(limited.answered)} were answered and ${whole(limited.refused)} refused; the other ${whole(limited.turnedAway)} were never sent, and half of them ` +
         `knew within ${Math.max(1, Math.ceil(limited.waits.p50))} ms.`,
       shown: bare.refused > 0 && limited.refused === 0 && limited.answered > 0 && limited.waits.p50 < 50,
     },
