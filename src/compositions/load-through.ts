@@ -105,7 +105,7 @@ export interface LoadThrough<K, V> extends AsyncDisposable {
  * });
  * const [ada, grace] = await users.getMany(['ada', 'grace']);
  *
- * @throws {RejectedError} from a `get` made by the very load it would wait for; from a write after `close`
+ * @throws {RejectedError} from a `get` or a write made by the very one it would wait for; from a write after `close`
  * @throws {TypeError} from a `get`, if `loadMany` gives anything but a result for each key
  * @throws {RangeError | TypeError} for options out of range, or unknown, or that do not go together
  */
@@ -150,6 +150,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   const loads = new Loads<K>(name);
   const batches = loadMany && new Batches<K>(maxBatch, loadAll);
   const writes = new Writes<K, V>({
+    name,
     attended: policy,
     unattended: pipeline(
       bulkhead({ maxConcurrent: limits.maxConcurrent, maxQueued: Infinity, ageing: 0, clock, name }),
@@ -168,7 +169,8 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   const close = (options?: CallOptions): Promise<void> => call.execute(() => (closing ??= buffer.close()), options);
   return {
     get,
-    getMany: (keys, options) => Promise.all(Array.from(keys, (key) => get(key, options))),
+    // All keys are there before the first is asked for, and what is no list of them is a rejection.
+    getMany: async (keys, options) => Promise.all([...keys].map((key) => get(key, options))),
     set: (key, value, options) =>
       call.execute((context) => (store ? send(new Write<K, V>(key, value, false), context) : put(key, value)), options),
     delete: (key, options) =>
@@ -231,7 +233,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
 
   function send(write: Write<K, V>, context: Context): Promise<void> {
     if (closing !== undefined) throw new RejectedError({ name, message: 'closed' });
-    return mode === 'behind' ? buffer.accept(write, context) : writes.through(write, context);
+    return mode === 'behind' ? buffer.accept(write, context as Scope) : writes.through(write, context as Scope);
   }
 
   function settled(write: Write<K, V>, outcome: Outcome): void {

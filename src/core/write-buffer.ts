@@ -4,7 +4,8 @@ import { hear, reportError } from './events.ts';
 import { WaitingLine } from './line.ts';
 import { checked, duration, integer, oneOf, shown, typed } from './options.ts';
 import type { Outcome } from './outcome.ts';
-import type { Context, Milliseconds } from './policy.ts';
+import type { Milliseconds } from './policy.ts';
+import type { Scope } from './scope.ts';
 import { expiry, unqueue } from './timers.ts';
 import type { Write, Writes } from './writes.ts';
 
@@ -110,7 +111,7 @@ export class WriteBuffer<K, V> {
   }
 
   /** Settles once the write is accepted; or has been sent, if it goes through. */
-  async accept(write: Write<K, V>, context: Context): Promise<void> {
+  async accept(write: Write<K, V>, context: Scope): Promise<void> {
     const { writes, maxBuffered, full, onFull } = this.options;
     if (this.closed) throw this.rejection('closed');
     const room = this.size < maxBuffered || this.latest.has(write.key);

@@ -1,4 +1,6 @@
+import { RejectedError } from './errors.ts';
 import { reportError } from './events.ts';
+import { shown } from './options.ts';
 import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { Context, Policy } from './policy.ts';
 import type { Scope } from './scope.ts';
@@ -17,9 +19,9 @@ export class Write<K, V> implements Expiring {
   context: Context | undefined = undefined;
   /** The next write of the same key. */
   after: Write<K, V> | undefined = undefined;
-  /** No write of the same key is before it. */
-  first = false;
-  /** It may be sent when it is first. */
+  /** The latest of the same key, as long as it is this one's turn. */
+  last: Write<K, V> = this;
+  /** It may be sent when it is its turn. */
   due = false;
   /** It has been sent, so that its value is settled. */
   begun = false;
@@ -45,6 +47,7 @@ export class Write<K, V> implements Expiring {
 }
 
 export interface WritesOptions<K, V> {
+  name: string;
   /** Under which writes are sent: those whose caller waits for them, and the others. */
   attended: Policy;
   unattended: Policy;
@@ -61,23 +64,25 @@ export interface WritesOptions<K, V> {
  */
 export class Writes<K, V> {
   private readonly options: WritesOptions<K, V>;
-  /** The latest of each key. */
-  private readonly last: Map<K, Write<K, V>> = new Map();
+  /** Of each key the one whose turn it is. */
+  private readonly turns: Map<K, Write<K, V>> = new Map();
 
   constructor(options: WritesOptions<K, V>) {
     this.options = options;
   }
 
   has(key: K): boolean {
-    return this.last.has(key);
+    return this.turns.has(key);
   }
 
   /** The write comes after all others of its key. It is sent once it is due. */
   add(write: Write<K, V>): void {
-    const before = this.last.get(write.key);
-    this.last.set(write.key, write);
-    if (before === undefined) write.first = true;
-    else before.after = write;
+    const first = this.turns.get(write.key);
+    if (first === undefined) this.turns.set(write.key, write);
+    else {
+      first.last.after = write;
+      first.last = write;
+    }
     this.changed(write);
   }
 
@@ -88,11 +93,19 @@ export class Writes<K, V> {
 
   due(write: Write<K, V>): void {
     write.due = true;
-    if (write.first) this.run(write);
+    if (this.turns.get(write.key) === write) this.run(write);
   }
 
-  /** Sends a write whose caller waits for it, once it is its turn. */
-  async through(write: Write<K, V>, context: Context): Promise<void> {
+  /**
+   * Sends a write whose caller waits for it, once it is its turn.
+   *
+   * @throws {RejectedError} from a call made by a write of this key, which would wait for itself
+   */
+  async through(write: Write<K, V>, context: Scope): Promise<void> {
+    if (this.turns.get(write.key)?.isAround(context)) {
+      const { name } = this.options;
+      throw new RejectedError({ name, message: `the write of ${shown(write.key)} asks for what it writes` });
+    }
     write.context = context;
     this.add(write);
     this.due(write);
@@ -138,12 +151,13 @@ export class Writes<K, V> {
   }
 
   private ended(write: Write<K, V>): void {
-    const { key, after } = write;
+    const { key, after, last } = write;
     if (after === undefined) {
-      this.last.delete(key);
+      this.turns.delete(key);
       this.changed(write);
     } else {
-      after.first = true;
+      this.turns.set(key, after);
+      after.last = last;
       if (after.due) this.run(after);
     }
   }

@@ -224,6 +224,23 @@ describe('reading', () => {
   });
 });
 
+test('getMany asks for nothing if its keys cannot be had, and rejects', async () => {
+  let loads = 0;
+  const values = loadThrough({
+    load: async (_key: string): Promise<string> => {
+      loads++;
+      throw boom;
+    },
+  });
+  function* keys(): Generator<string> {
+    yield 'a';
+    throw new Error('no more keys');
+  }
+  await assert.rejects(values.getMany(keys()), /no more keys/);
+  await assert.rejects(values.getMany(undefined as never), TypeError);
+  assert.equal(loads, 0);
+});
+
 test('ten thousand who miss one key at once share one load', async () => {
   const source = byHand();
   const values = loadThrough({ load: source.load });
@@ -456,6 +473,28 @@ describe('writing through and around', () => {
     source.calls[0]?.reject('first');
     await turn();
     assert.deepEqual(source.whats(), ['store a=0']);
+  });
+
+  test('a write that writes its own key, and waits for that, is told so, and does not hang', async () => {
+    const stored: string[] = [];
+    const values: LoadThrough<string, string> = loadThrough({
+      load: (key: string) => key,
+      async store(key, value, context) {
+        await turn();
+        if (value === 'itself') await values.set(key, 'again', context);
+        if (value === 'in a circle') await values.set(key === 'a' ? 'b' : 'a', value, context);
+        stored.push(`${key}=${value}`);
+      },
+    });
+    const told = (error: unknown): boolean =>
+      error instanceof RejectedError && error.message === 'the write of "a" asks for what it writes';
+    for (const value of ['itself', 'in a circle']) {
+      const first = values.set('a', value);
+      const next = values.set('a', `after ${value}`);
+      await assert.rejects(first, told);
+      await next;
+    }
+    assert.deepEqual(stored, ['a=after itself', 'a=after in a circle']);
   });
 
   test('after a write that failed the cache has forgotten the key; one that was never sent changes nothing', async () => {
