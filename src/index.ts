@@ -75,6 +75,7 @@ export { type VegasOptions, vegas } from './algorithms/vegas.ts';
 export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
 export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
+export { type Failover, type FailoverOptions, failover, type SwitchOptions } from './compositions/failover.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
 export { type Balancer, type LoadBalancerOptions, loadBalancer } from './compositions/load-balancer.ts';
 export {

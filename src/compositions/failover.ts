@@ -1,0 +1,227 @@
+import { remember } from '../core/attempts.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { dispose } from '../core/dispose.ts';
+import { RejectedError, TimeoutError } from '../core/errors.ts';
+import type { Health } from '../core/health.ts';
+import { WaitingLine } from '../core/line.ts';
+import { checked, duration, objectWith, typed } from '../core/options.ts';
+import {
+  type Classify,
+  classifyAnswered,
+  classifyGuarded,
+  failed,
+  type Outcome,
+  succeeded,
+  type Verdict,
+  verdictOf,
+} from '../core/outcome.ts';
+import { guard } from '../core/pipeline.ts';
+import type { Context, Milliseconds } from '../core/policy.ts';
+import type { Router, Target } from '../core/router.ts';
+import { byName, healths } from '../core/targets.ts';
+import { CallsUnderWay } from '../core/under-way.ts';
+import { timeout } from '../policies/timeout.ts';
+
+export interface FailoverOptions<T extends Target> {
+  /**
+   * Where calls may go, the most preferred first. Those of a lower `priority` go before others: 0, the default, is the
+   * first.
+   */
+  targets: readonly T[];
+  /** What says whether a target is well: calls go to none that is not, unless none is. Default: none, all are. */
+  health?: readonly Health<T>[] | undefined;
+  /** Whether calls go back to a more preferred target as soon as it is well. Default false: only when they have to move. */
+  returning?: boolean | undefined;
+  /**
+   * What moves calls to the next target: failures. Default: an error is a failure, also when a policy further in turned
+   * the call away; a value is not; an `AbortError` is ignored.
+   */
+  classify?: Classify | undefined;
+  clock?: Clock | undefined;
+}
+
+export interface SwitchOptions<T extends Target> {
+  /**
+   * Asks one of those who take part whether the switch may be, once no call runs any more: the old target, the new one,
+   * and every other that is well. What throws, rejects, or gives `false` refuses. The signal aborts when the switch is
+   * off, also after this one has agreed.
+   */
+  confirm?: ((target: T, context: { signal: AbortSignal }) => unknown) | undefined;
+  /** How long the calls under way and `confirm` may take together. Default 10_000. */
+  timeout?: Milliseconds | undefined;
+}
+
+export interface Failover<T extends Target> extends Router<T> {
+  /** Where a call would go now. */
+  readonly active: T;
+  /**
+   * Moves calls to another target, the most preferred one from now on, without a call that is lost, run twice or failed
+   * by it: holds new calls back, waits for those under way, has everybody confirm, and only then lets go of the calls it
+   * has held. If it cannot, the old target stays the active one, and gets them.
+   *
+   * @throws {TimeoutError} when its time is up
+   * @throws {RejectedError} when another switch is under way, or somebody gave `false`; what `confirm` throws goes on as it is
+   * @throws {RangeError | TypeError} for a name that no target has, and for options out of range or unknown
+   */
+  switchTo(name: string, options?: SwitchOptions<T>): Promise<void>;
+}
+
+/**
+ * Sends all calls to one target, the active one, while the others stand by. When a call to it fails, or its health is
+ * gone, the most preferred of the others that is well becomes active, and the call goes on there: each target is tried
+ * once at most, then the last failure goes outward, and `attemptsOf` it has the one before. An error that says
+ * `retryable: false` moves later calls, but is not tried again; so does a timeout outside that gives a call up.
+ *
+ * One failure is enough to move, and it stays there until that target fails in turn, or with `returning` goes back as soon
+ * as the more preferred one is well. If no target is well, all of them are taken to be: health that is wrong about
+ * everything is not to stop everything.
+ *
+ * @example
+ * const nodes = failover({ targets: [{ name: 'primary', url: a }, { name: 'standby', url: b }] });
+ * const answer = await retry().execute(nodes.route((node, { signal }) => fetch(node.url, { signal })));
+ *
+ * @throws {RangeError | TypeError} for no targets, two of one name, and options out of range or unknown
+ */
+export function failover<T extends Target>(options: FailoverOptions<T>): Failover<T> {
+  const {
+    targets,
+    health = [],
+    returning = false,
+    classify = classifyAnswered,
+    clock = systemClock,
+  } = checked('failover', options, {
+    targets: (label, value) => byName(label, value as Iterable<T>),
+    health: healths,
+    returning: typed('boolean'),
+    classify: typed('function'),
+    clock: objectWith('now', 'coarse', 'schedule'),
+  });
+  const order = [...byName('failover: targets', targets).values()];
+  order.sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
+  const learns = health.some(({ record }) => record !== undefined);
+  const calls = new CallsUnderWay();
+  const line = new WaitingLine<true>({
+    clock,
+    maxWait: Infinity,
+    ageing: 0,
+    take: () => (switching ? undefined : true),
+    expired: () => new RejectedError({ name: 'failover', message: 'no time to wait for the switch' }),
+  });
+  const gate = guard({ enter: (context) => line.join(context) });
+  let active = order[0] as T;
+  /** Counts the moves: a failure from before the last one tells nothing of the target that is active now. */
+  let moves = 0;
+  let switching = false;
+
+  return {
+    route: (task) => (context) => onward(task, context, new Set()),
+    get active() {
+      return choose() as T;
+    },
+    switchTo,
+  };
+
+  function onward<R>(task: Routed<T, R>, context: Context, tried: Set<T>, before?: Outcome): Promise<R> {
+    return switching && !calls.isAround(context)
+      ? gate.execute((inner) => onward(task, inner, tried, before), context)
+      : go(task, context, tried, before);
+  }
+
+  function go<R>(task: Routed<T, R>, context: Context, tried: Set<T>, before: Outcome | undefined): Promise<R> {
+    const target = choose(tried);
+    if (target === undefined) return giveUp(before as Outcome) as Promise<R>;
+    if (before?.ok) dispose(before.value);
+    if (tried.size === 0 && !switching) move(target);
+    const since = moves;
+    const begun = learns ? clock.now() : 0;
+    const next = (outcome: Outcome): Promise<R> | undefined => {
+      const givenUp = !outcome.ok && context.signal.aborted;
+      // A timeout speaks against a target that may never answer; who else gives a call up says nothing of it.
+      if (givenUp && !(context.signal.reason instanceof TimeoutError)) return undefined;
+      const judge = (by: Classify): Verdict => (givenUp ? 'failure' : verdictOf(by, outcome, context));
+      if (learns) tell(target, judge, begun);
+      if (judge(classify) !== 'failure') return undefined;
+      tried.add(target);
+      const other = choose(tried);
+      if (other !== undefined && target === active && moves === since && !switching) move(other);
+      const { retryable } = Object(outcome.ok ? undefined : outcome.error) as { readonly retryable?: unknown };
+      const last = givenUp || other === undefined || retryable === false;
+      return last ? undefined : onward(task, context, tried, outcome);
+    };
+    return calls
+      .execute((inner) => task(target, inner), context)
+      .then(
+        (value) => next(succeeded(value)) ?? value,
+        (error) => {
+          if (before !== undefined && !before.ok) remember(error, before.error);
+          const moved = next(failed(error));
+          if (moved === undefined) throw error;
+          return moved;
+        },
+      );
+  }
+
+  /** The active target, if a call may still go there; else the most preferred of those left. */
+  function choose(tried: ReadonlySet<T> = new Set()): T | undefined {
+    const well = order.filter(isWell);
+    const left = (well.length > 0 ? well : order).filter((target) => !tried.has(target));
+    return !returning && left.includes(active) ? active : left[0];
+  }
+
+  function isWell({ name }: T): boolean {
+    return health.length === 0 || health.every((each) => each.state(name, clock.coarse()) === 'up');
+  }
+
+  function move(target: T): void {
+    if (target === active) return;
+    active = target;
+    moves++;
+  }
+
+  function tell(target: T, judge: (by: Classify) => Verdict, begun: Milliseconds): void {
+    const now = clock.now();
+    for (const each of health) each.record?.(target, judge(each.classify ?? classifyGuarded), now - begun, now);
+  }
+
+  async function switchTo(name: string, options: SwitchOptions<T> = {}): Promise<void> {
+    const { confirm, timeout: within = 10_000 } = checked('switchTo', options, {
+      confirm: typed('function'),
+      timeout: duration,
+    });
+    const to = order.find((target) => target.name === name);
+    if (to === undefined) throw new RangeError(`switchTo: there is no target "${name}"`);
+    if (switching) throw new RejectedError({ name: 'failover', message: 'another switch is under way' });
+    const from = choose() as T;
+    const off = new AbortController();
+    switching = true;
+    try {
+      if (from !== to) await timeout({ duration: within, clock, name: 'failover' }).execute(prepare);
+      order.unshift(...order.splice(order.indexOf(to), 1));
+      move(to);
+    } catch (error) {
+      off.abort(error);
+      throw error;
+    } finally {
+      switching = false;
+      line.admit();
+    }
+
+    async function prepare(): Promise<void> {
+      await calls.drained();
+      if (confirm === undefined || off.signal.aborted) return;
+      const party = order.filter((target) => target === from || target === to || isWell(target));
+      await Promise.all(
+        party.map(async (target) => {
+          if ((await confirm(target, { signal: off.signal })) !== false) return;
+          throw new RejectedError({ name: 'failover', message: `${target.name} does not confirm` });
+        }),
+      );
+    }
+  }
+}
+
+type Routed<T, R> = (target: T, context: Context) => R | PromiseLike<R>;
+
+function giveUp(outcome: Outcome): Promise<unknown> {
+  return outcome.ok ? Promise.resolve(outcome.value) : Promise.reject(outcome.error);
+}
