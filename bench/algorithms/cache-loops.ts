@@ -11,8 +11,9 @@ export type Kind = 'numbers' | 'strings';
 /** What is done: an entry found; its value replaced; a new one, in place of another; found, or else put in. */
 export type Deed = 'hit' | 'update' | 'evict' | 'mix';
 
-/** Done at once: so many that what came before has left the processor's memory. */
-const each = 2 ** 16;
+/** Done at once, or as often as it takes to find each entry ten times, and forget the case before; a million never fit. */
+const least = 2 ** 16;
+const most = 2 ** 19;
 /** As in the runner: how a loop was compiled is chance, and evened out. */
 const loops = 6;
 
@@ -65,6 +66,8 @@ export function row(name: string, deed: Deed, store: Store, asked: Asked): Case 
   for (const key of asked.held) store.set(key, 0);
   const keys = deed === 'mix' ? asked.drawn : asked.found;
   const body = deeds[deed](fresh[asked.kind]);
+  const often = deed === 'hit' || deed === 'update' ? 10 * asked.size : 0;
+  const each = often < least || often > most ? least : often;
   const compiled = Array.from({ length: loops }, (_, turn) => {
     const source = `return (from) => {
       let count = 0;

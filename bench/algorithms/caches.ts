@@ -48,7 +48,7 @@ export async function countCaches(only: string, rounds: number): Promise<Figure[
   for (const name of Object.keys(required).filter((name) => name.includes(only))) {
     for (const size of sizes) {
       say(`${name}, ${size} entries`);
-      figures.push(...figuresOf(name, size, await measured(name, size, Math.ceil(rounds / 3))));
+      figures.push(...figuresOf(name, size, await measured(name, size, Math.ceil(rounds / 8))));
     }
   }
   say('');

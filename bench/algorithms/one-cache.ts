@@ -2,6 +2,7 @@ import type { Cache, CacheOptions } from '../../src/algorithms/cache.ts';
 import { FifoCache } from '../../src/algorithms/fifo-cache.ts';
 import { LfuCache } from '../../src/algorithms/lfu-cache.ts';
 import { LruCache } from '../../src/algorithms/lru-cache.ts';
+import { S3FifoCache } from '../../src/algorithms/s3fifo-cache.ts';
 import { SieveCache } from '../../src/algorithms/sieve-cache.ts';
 import { TinyLfuCache } from '../../src/algorithms/tinylfu-cache.ts';
 import { collectGarbage, heapUsed } from '../counts.ts';
@@ -9,17 +10,18 @@ import { type Case, measure } from '../runner.ts';
 import { asked, type Deed, type Kind, row } from './cache-loops.ts';
 import type { Measured } from './caches.ts';
 
-/** Measures one cache beside a Map, in a process of its own: as where it is used, no other class shares its code. */
-type Keep = Cache<unknown, unknown>;
-const classes: Readonly<Record<string, new (options: CacheOptions<unknown, unknown>) => Keep>> = {
+// One cache beside a Map, in a process of its own: as where it is used, no other class shares its code.
+type Class = new (options: CacheOptions<unknown, unknown>) => Cache<unknown, unknown>;
+const classes: Readonly<Record<string, Class>> = {
   LruCache,
   FifoCache,
   LfuCache,
   SieveCache,
+  S3FifoCache,
   TinyLfuCache,
 };
 const [name = '', entries = '', rounds = ''] = process.argv.slice(2);
-const Class = classes[name] as (typeof classes)[string];
+const Class = classes[name] as Class;
 const maxEntries = Number(entries);
 const hour = 3_600_000;
 

@@ -4,6 +4,7 @@ import type { CacheOptions } from '../../src/algorithms/cache.ts';
 import { FifoCache } from '../../src/algorithms/fifo-cache.ts';
 import { LfuCache } from '../../src/algorithms/lfu-cache.ts';
 import { LruCache } from '../../src/algorithms/lru-cache.ts';
+import { S3FifoCache } from '../../src/algorithms/s3fifo-cache.ts';
 import { SieveCache } from '../../src/algorithms/sieve-cache.ts';
 import { TinyLfuCache } from '../../src/algorithms/tinylfu-cache.ts';
 import { xorshift } from './generators.ts';
@@ -30,6 +31,7 @@ export const ours: readonly Policy[] = [
   { name: 'LFU', of: (size) => new LfuCache({ ...options(size), ageing: false }) },
   { name: 'LFU, ageing', of: (size) => new LfuCache(options(size)) },
   { name: 'SIEVE', of: (size) => new SieveCache(options(size)) },
+  { name: 'S3-FIFO', of: (size) => new S3FifoCache(options(size)) },
   { name: 'TinyLFU', of: (size) => new TinyLfuCache(options(size)) },
   { name: 'TinyLFU, strings', of: (size) => new TinyLfuCache(options(size)), strings: true },
 ];

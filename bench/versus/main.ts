@@ -42,7 +42,7 @@ const times = new Map([
   // Each round of theirs is as long as many of the others.
   ...(await measure(
     caches.filter(({ name }) => needed.has(name)),
-    Math.ceil(rounds / 4),
+    Math.ceil(rounds / 8),
   )),
 ]);
 const nanoseconds = (name: string): number => times.get(name) ?? Number.NaN;
