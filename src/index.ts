@@ -43,6 +43,8 @@ export { LfuCache, type LfuCacheOptions } from './algorithms/lfu-cache.ts';
 export type { Limit, LimitOptions, MeasuredLimitOptions } from './algorithms/limit.ts';
 export { LruCache } from './algorithms/lru-cache.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
+export { type OutlierEjectionOptions, outlierEjection } from './algorithms/outlier.ts';
+export { type PhiAccrual, type PhiAccrualOptions, phiAccrual } from './algorithms/phi.ts';
 export { leastConnections, powerOfTwoChoices, roundRobin, uniformRandom } from './algorithms/pick.ts';
 export { type LatencyOptions, leastLoaded, peakEwma } from './algorithms/pick-latency.ts';
 export { weightedRoundRobin } from './algorithms/pick-weighted.ts';
@@ -76,6 +78,8 @@ export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
 export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
 export { type Failover, type FailoverOptions, failover, type SwitchOptions } from './compositions/failover.ts';
+export { type HealthCheckOptions, healthCheck } from './compositions/health-check.ts';
+export { type HeartbeatOptions, heartbeat } from './compositions/heartbeat.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
 export { type Balancer, type LoadBalancerOptions, loadBalancer } from './compositions/load-balancer.ts';
 export {

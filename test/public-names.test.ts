@@ -43,7 +43,7 @@ test('holdfast exports these names', () => {
       murmur3 xxhash32 xxhash64 fnv1a crc16 crc32
       degradation eventLoopDelay
       loadBalancer leastLoaded roundRobin weightedRoundRobin leastConnections powerOfTwoChoices peakEwma
-      uniformRandom subset failover
+      uniformRandom subset healthCheck heartbeat phiAccrual outlierEjection failover
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError NoTargetError
       TimeoutError AbandonedError
@@ -56,6 +56,7 @@ test('holdfast exports these types', () => {
     types('index.ts'),
     words(`
       AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Target Endpoint Picker PickCall Health Balancer LoadBalancerOptions LatencyOptions
+      HealthCheckOptions HeartbeatOptions PhiAccrual PhiAccrualOptions OutlierEjectionOptions
       Clock Random Listener ErrorDetails
       Outcome Verdict Classify Guard Recovery Answer Call
       RetryOptions RetryEvent Attempt DelayReason StopReason

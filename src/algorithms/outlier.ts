@@ -1,0 +1,175 @@
+import type { Health } from '../core/health.ts';
+import { checked, duration, integer, number, positive, typed } from '../core/options.ts';
+import type { Classify, Verdict } from '../core/outcome.ts';
+import type { Milliseconds } from '../core/policy.ts';
+import type { Target } from '../core/router.ts';
+
+export interface OutlierEjectionOptions {
+  /** Failures in a row that eject a target at once. 1 or more, `Infinity` for never. Default 5. */
+  consecutiveFailures?: number | undefined;
+  /** How often targets are compared. Above 0. Default 10_000. */
+  interval?: Milliseconds | undefined;
+  /**
+   * A target is an outlier whose share of successes is so many standard deviations below the mean of all. 0 or more,
+   * `Infinity` for never. Default 1.9.
+   */
+  successRateFactor?: number | undefined;
+  /** A target is an outlier if at least this share of its calls failed. Above 0, up to 1; `Infinity` for never. Default 0.85. */
+  failureRatio?: number | undefined;
+  /** Targets are compared if there are so many with `minCalls`. 1 or more. Default 5. */
+  minHosts?: number | undefined;
+  /** Calls in an interval without which a target is not compared. 1 or more. Default 100. */
+  minCalls?: number | undefined;
+  /** How long a target is out the first time, twice as long the second time, and so on. Above 0. Default 30_000. */
+  ejection?: Milliseconds | undefined;
+  /** How long it is out at most. Above 0; never less than `ejection`. Default 300_000. */
+  maxEjection?: Milliseconds | undefined;
+  /** The share of targets that may be out at once: one always may, unless it is the last. From 0 to 1. Default 0.1. */
+  maxEjectedRatio?: number | undefined;
+  /** What is a failure. Default: an error is, a value is not; an `AbortError` and rejections are ignored. */
+  classify?: Classify | undefined;
+}
+
+/** What is known of a target. */
+interface Host {
+  /** Calls in this interval. */
+  calls: number;
+  failures: number;
+  /** Failures in a row. */
+  row: number;
+  /** Until when it is out; `-Infinity` for one that is in. */
+  until: Milliseconds;
+  /** How often it was out lately. */
+  times: number;
+  /** Intervals that have begun since it was last heard of. */
+  silent: number;
+}
+
+/** Below this share of successes a target is an outlier: so many population standard deviations under the mean. */
+export function outlierThreshold(rates: readonly number[], factor: number): number {
+  const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+  const variance = rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / rates.length;
+  return mean - factor * Math.sqrt(variance);
+}
+
+/**
+ * Health learnt from the calls themselves: ejects a target for a while that fails call after call, or far more often than
+ * the others do, or nearly always. Nothing ticks: comparisons that are due are made when it is next asked.
+ *
+ * Each ejection of a target is longer than the one before; each interval that it gets through takes one off the count.
+ * No more than `maxEjectedRatio` of those it has heard of lately are out at once, though one always may, and the last one
+ * that is in is never ejected. (Envoy, *Outlier detection*; gRPC proposal A50.)
+ *
+ * @example
+ * const nodes = loadBalancer({ targets, health: [outlierEjection({ consecutiveFailures: 3 })] });
+ *
+ * @throws {RangeError | TypeError} for options out of range, or unknown
+ */
+export function outlierEjection<T extends Target>(options: OutlierEjectionOptions = {}): Health<T> {
+  const {
+    consecutiveFailures = 5,
+    interval = 10_000,
+    successRateFactor = 1.9,
+    failureRatio = 0.85,
+    minHosts = 5,
+    minCalls = 100,
+    ejection = 30_000,
+    maxEjection = 300_000,
+    maxEjectedRatio = 0.1,
+    classify,
+  } = checked('outlierEjection', options, {
+    consecutiveFailures: integer(1),
+    interval: positive(Number.MAX_VALUE),
+    successRateFactor: number(0, Infinity),
+    failureRatio: positive(Infinity),
+    minHosts: integer(1),
+    minCalls: integer(1),
+    ejection: positive(Number.MAX_VALUE),
+    maxEjection: duration,
+    maxEjectedRatio: number(0, 1),
+    classify: typed('function'),
+  });
+  const hosts = new Map<string, Host>();
+  /** When the interval ends. */
+  let due: Milliseconds | undefined;
+
+  return {
+    classify,
+    state(name, now) {
+      catchUp(now);
+      return isOut(hostOf(name), now) ? 'ejected' : 'up';
+    },
+    record({ name }, verdict, _elapsed, now) {
+      catchUp(now);
+      count(hostOf(name), verdict, now);
+    },
+  };
+
+  function count(host: Host, verdict: Verdict, now: Milliseconds): void {
+    // What still comes of calls from before tells nothing new.
+    if (verdict === 'ignore' || isOut(host, now)) return;
+    host.calls++;
+    if (verdict === 'success') {
+      host.row = 0;
+      return;
+    }
+    host.failures++;
+    if (++host.row >= consecutiveFailures) eject(host, now);
+  }
+
+  /** Makes the comparison that is due: one, however long nobody has asked. */
+  function catchUp(now: Milliseconds): void {
+    due ??= now + interval;
+    // A clock that steps back must not put comparisons off.
+    due = Math.min(due, now + interval);
+    if (now < due) return;
+    const passed = 1 + Math.floor((now - due) / interval);
+    due += passed * interval;
+    compare(now);
+    for (const [name, host] of hosts) {
+      host.calls = host.failures = 0;
+      const through = Math.min(passed, Math.floor((now - host.until) / interval));
+      if (through > 0) host.times = Math.max(0, host.times - through);
+      // One that nobody sends calls to, or asks about, any more does not count as a target.
+      if (++host.silent > 2 && !isOut(host, now)) hosts.delete(name);
+    }
+  }
+
+  function compare(now: Milliseconds): void {
+    const heard = [...hosts.values()].filter((host) => host.calls >= minCalls && !isOut(host, now));
+    if (heard.length < minHosts) return;
+    const threshold = outlierThreshold(heard.map(successRate), successRateFactor);
+    for (const host of heard) {
+      if (successRate(host) < threshold || host.failures / host.calls >= failureRatio) eject(host, now);
+    }
+  }
+
+  function eject(host: Host, now: Milliseconds): void {
+    let out = 0;
+    for (const each of hosts.values()) if (isOut(each, now)) out++;
+    if (out >= Math.max(1, Math.floor(maxEjectedRatio * hosts.size)) || out + 1 >= hosts.size) return;
+    host.times++;
+    host.row = 0;
+    host.until = now + Math.min(ejection * host.times, Math.max(ejection, maxEjection));
+  }
+
+  function isOut(host: Host, now: Milliseconds): boolean {
+    // After a step back of the clock it is out no longer than it was to be.
+    if (host.until - now > Math.max(ejection, maxEjection)) host.until = now;
+    return host.until > now;
+  }
+
+  function hostOf(name: string): Host {
+    let host = hosts.get(name);
+    if (host === undefined) {
+      host = { calls: 0, failures: 0, row: 0, until: -Infinity, times: 0, silent: 0 };
+      hosts.set(name, host);
+    }
+    host.silent = 0;
+    return host;
+  }
+}
+
+function successRate({ calls, failures }: Host): number {
+  return 1 - failures / calls;
+}

@@ -1,0 +1,156 @@
+import { RiseFall } from '../algorithms/rise-fall.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { AbandonedError, TimeoutError } from '../core/errors.ts';
+import type { Health } from '../core/health.ts';
+import { checked, integer, objectWith, positive, shown, typed } from '../core/options.ts';
+import type { Milliseconds } from '../core/policy.ts';
+import { type Random, systemRandom } from '../core/random.ts';
+import type { Target } from '../core/router.ts';
+
+export interface HealthCheckOptions<T extends Target> {
+  /** Whom to check. Gone through anew each round, so that those who come and go are seen. */
+  targets: Iterable<T>;
+  /** Has passed if it gives anything but `false`, or a promise of that, in time; what throws or rejects has not. */
+  check: (target: T, context: { signal: AbortSignal }) => unknown;
+  /** From one check of a target to its next, give or take a tenth. Above 0. Default 2_000. */
+  interval?: Milliseconds | undefined;
+  /** How long a check may take; then its signal aborts. Above 0. Default 1_000. */
+  timeout?: Milliseconds | undefined;
+  /** Checks passed in a row that bring a target up again. 1 or more. Default 2. */
+  rise?: number | undefined;
+  /** Checks failed in a row that take a target down. 1 or more. Default 3. */
+  fall?: number | undefined;
+  clock?: Clock | undefined;
+  random?: Random | undefined;
+}
+
+/** What is known of a target. */
+interface Watch {
+  readonly state: RiseFall;
+  /** When in a round its turn comes, from 0 to 1. */
+  readonly turn: number;
+  timer: { cancel(): void } | undefined;
+  /** Its check, until that has settled. */
+  running: Check | undefined;
+}
+
+interface Check {
+  readonly controller: AbortController;
+  /** For its deadline. */
+  readonly timer: { cancel(): void };
+}
+
+/**
+ * Asks each target again and again whether it is well: `fall` failed checks in a row take it down, `rise` passed ones
+ * bring it up. Until then, and before the first check, it is up. Checks are spread over the interval at random, so that
+ * many processes do not ask all at once, and a target is never asked again before its last check has settled: one that
+ * does not heed its signal is a failed check each round.
+ *
+ * Nothing is checked before `start()`, and nothing any more after it is disposed of; until then its timers hold the
+ * process. (Rise and fall as in HAProxy.)
+ *
+ * @example
+ * using health = healthCheck({ targets, check: async ({ url }, { signal }) => (await fetch(`${url}/health`, { signal })).ok });
+ * health.start();
+ * const nodes = loadBalancer({ targets, health: [health] });
+ *
+ * @throws {RangeError | TypeError} for options out of range, or unknown
+ */
+export function healthCheck<T extends Target>(
+  options: HealthCheckOptions<T>,
+): Health<T> & Disposable & { start(): void } {
+  const checks = {
+    targets: iterable,
+    check: typed('function'),
+    interval: positive(Number.MAX_VALUE),
+    timeout: positive(Number.MAX_VALUE),
+    rise: integer(1),
+    fall: integer(1),
+    clock: objectWith('now', 'coarse', 'schedule'),
+    random: typed('function'),
+  };
+  const {
+    targets,
+    check,
+    interval = 2_000,
+    timeout = 1_000,
+    rise = 2,
+    fall = 3,
+    clock = systemClock,
+    random = systemRandom,
+  } = checked('healthCheck', options, checks);
+  checks.targets('healthCheck: targets', targets);
+  checks.check('healthCheck: check', check);
+  /** What can be gone through but once is kept. */
+  const all = (targets[Symbol.iterator]() as unknown) === targets ? [...targets] : targets;
+  const watches = new Map<string, Watch>();
+  let next: { cancel(): void } | undefined;
+
+  return {
+    state: (name) => (watches.get(name)?.state.up === false ? 'down' : 'up'),
+    start() {
+      if (next === undefined) round();
+    },
+    [Symbol.dispose]() {
+      next?.cancel();
+      next = undefined;
+      for (const name of watches.keys()) forget(name);
+    },
+  };
+
+  function round(): void {
+    next = clock.schedule(interval, round);
+    const gone = new Set(watches.keys());
+    for (const target of all) {
+      const { name } = target;
+      gone.delete(name);
+      let watch = watches.get(name);
+      if (watch === undefined) {
+        watch = { state: new RiseFall(rise, fall), turn: random() * 0.9, timer: undefined, running: undefined };
+        watches.set(name, watch);
+      }
+      const { turn } = watch;
+      watch.timer = clock.schedule(interval * (turn + random() * 0.1), ask.bind(undefined, target, watch));
+    }
+    for (const name of gone) forget(name);
+  }
+
+  function ask(target: T, watch: Watch): void {
+    const { state } = watch;
+    if (watch.running !== undefined) {
+      // Its own deadline may be longer than the interval.
+      if (watch.running.controller.signal.aborted) state.check(false);
+      return;
+    }
+    const controller = new AbortController();
+    const timer = clock.schedule(timeout, () => {
+      state.check(false);
+      controller.abort(
+        new TimeoutError({ name: 'healthCheck', message: `no answer in ${timeout} ms`, duration: timeout }),
+      );
+    });
+    watch.running = { controller, timer };
+    const end = (passed: boolean): void => {
+      watch.running = undefined;
+      timer.cancel();
+      if (!controller.signal.aborted) state.check(passed);
+    };
+    new Promise((resolve) => resolve(check(target, { signal: controller.signal }))).then(
+      (answer) => end(answer !== false),
+      () => end(false),
+    );
+  }
+
+  function forget(name: string): void {
+    const { timer, running } = watches.get(name) as Watch;
+    watches.delete(name);
+    timer?.cancel();
+    running?.timer.cancel();
+    running?.controller.abort(new AbandonedError({ name: 'healthCheck', message: 'no more checks' }));
+  }
+}
+
+function iterable(label: string, value: unknown): void {
+  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
+    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
+}
