@@ -1,16 +1,15 @@
 import CachePolicy from 'http-cache-semantics';
 import { LruCache } from '../algorithms/lru-cache.ts';
-import { cancelBody, dressed } from '../core/body.ts';
+import { cancelBody, copyingBody, drainBody, dressed } from '../core/body.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { checked, duration, objectWith, positive, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
-import { nothing } from '../core/promise.ts';
 
 export interface CachingFetchOptions {
   /** What sends requests, such as a `resilientFetch`. Default: the global `fetch`, looked up at each call. */
   fetch?: typeof globalThis.fetch | undefined;
-  /** The bytes of all bodies and headers kept. Default 50_000_000. */
+  /** The bytes of all bodies kept, with their URLs and headers. Default 50_000_000. */
   maxWeight?: number | undefined;
   /** Whether several people's requests go through it: nothing `private` is then kept. Default false. */
   shared?: boolean | undefined;
@@ -53,7 +52,7 @@ interface Entry {
   /** What a response says of itself besides its headers and body. */
   readonly face: Response;
   readonly headers: Headers;
-  readonly body: ArrayBuffer;
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 const safe: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
@@ -122,7 +121,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
   }
   const store = new LruCache<string, readonly Entry[]>({ maxWeight, weigh: bytes, clock });
   /** The latest request of each URL of which something is known by now: what was sent before it is out of date. */
-  const latest = new LruCache<string, number>({ maxEntries: 10_000 });
+  const latest = new LruCache<string, number>({ maxWeight: 2_000_000, weigh: (_, url) => url.length + 100 });
   let sent = 0;
   const behind = new Set<Entry>();
 
@@ -154,7 +153,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     if (asked.only) return new Response(null, { status: 504, statusText: 'Gateway Timeout' });
     tell('miss', asked);
     const began = ++sent;
-    return keep(asked, await send(), began);
+    return keep(asked, await send(), began, true);
   };
 
   /** Asks whether what is kept is still good. */
@@ -171,15 +170,14 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
       cancelBody(response);
       return given(entry, asked, 'stale');
     }
-    if (response.status !== 304) return keep(asked, response, began);
-    const { policy, modified } = entry.policy.revalidatedPolicy(asked, told(response));
+    if (response.status !== 304) return keep(asked, response, began, isWanted());
     // About something else than what is kept: asked again, without conditions.
-    if (modified) return keep(asked, await send(), began);
-    const headers = new Headers(entry.headers);
-    for (const [field, value] of response.headers) if (!ofMessage.test(field)) headers.set(field, value);
-    const renewed = { ...entry, policy, headers };
-    put(asked, renewed, began);
-    return given(renewed, asked, 'validated');
+    if (areOthers(entry.headers, response.headers)) return keep(asked, await send(), began, isWanted());
+    const headers = renewed(entry.headers, response.headers);
+    const policy = new Policy(asked, told({ status: entry.face.status, headers }), { shared });
+    const current = { ...entry, policy, headers };
+    put(asked, policy.storable() ? current : undefined, began);
+    return given(current, asked, 'validated');
   }
 
   function refresh(entry: Entry, asked: Asked, send: Send): void {
@@ -188,33 +186,29 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     const done = (response?: Response): void => {
       behind.delete(entry);
       if (response === undefined || failures.includes(response.status)) tell('failed', asked);
-      // Another one, of which the copy that is kept goes on being read.
-      if (response !== undefined) cancelBody(response);
     };
     validate(entry, asked, send, () => false).then(done, () => done());
   }
 
-  /** The caller reads the body as it comes; once it is whole it is there for others. */
-  function keep(asked: Asked, response: Response, began: number): Response {
-    if (failures.includes(response.status)) return response;
-    const { headers } = response;
+  /** The caller reads the body as it comes; once it is whole it is there for others. Nobody may want it but for that. */
+  function keep(asked: Asked, response: Response, began: number, wanted: boolean): Response {
+    const { status, statusText, ok, url, redirected, type } = response;
+    const headers = new Headers(response.headers);
     const policy = new Policy(asked, told(response), { shared });
     const lasts = policy.timeToLive() > 0 || headers.has('etag') || headers.has('last-modified');
     // What another URL answered is not for this one: the way there may change.
-    const may = policy.storable() && lasts && !response.redirected && !headers.get('vary')?.includes('*');
-    if (!may || Number(headers.get('content-length') ?? 0) > maxWeight) put(asked, undefined, began);
-    else {
-      const copy = response.clone();
-      const { status, statusText, ok, url, redirected, type } = response;
-      const face = { status, statusText, ok, url, redirected, type } as Response;
-      copy
-        .arrayBuffer()
-        .then(
-          (body) => put(asked, { asked: asked.headers, policy, face, headers: copy.headers, body }, began),
-          nothing,
-        );
+    const may = policy.storable() && lasts && !redirected && !headers.get('vary')?.includes('*');
+    if (failures.includes(status) || !may || Number(headers.get('content-length') ?? 0) > maxWeight) {
+      if (!failures.includes(status)) put(asked, undefined, began);
+      if (!wanted) cancelBody(response);
+      return response;
     }
-    return response;
+    const face = { status, statusText, ok, url, redirected, type } as Response;
+    const copying = copyingBody(response, maxWeight, (body) =>
+      put(asked, { asked: asked.headers, policy, face, headers, body }, began),
+    );
+    if (!wanted) drainBody(copying, maxWeight);
+    return copying;
   }
 
   /** In place of what was there for such a request, unless something newer has come meanwhile. */
@@ -232,8 +226,9 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
   function invalidate(url: string, { headers }: Response): void {
     const { origin } = new URL(url);
     for (const place of [url, headers.get('location'), headers.get('content-location')]) {
-      const changed = place === null ? undefined : new URL(place, url);
-      if (changed?.origin !== origin) continue;
+      if (place === null || !URL.canParse(place, url)) continue;
+      const changed = new URL(place, url);
+      if (changed.origin !== origin) continue;
       const kept = withoutHash(changed.href);
       latest.set(kept, ++sent);
       store.delete(kept);
@@ -290,12 +285,29 @@ function directives(headers: Headers): string {
  * A response as the rules are told of it: they know directives in small letters alone, and would have what must be
  * revalidated when it is over revalidated before.
  */
-function told(response: Response): { status: number; headers: Record<string, string> } {
+function told(response: Pick<Response, 'status' | 'headers'>): { status: number; headers: Record<string, string> } {
   const headers = Object.fromEntries(response.headers);
   if (headers['cache-control'] !== undefined) {
     headers['cache-control'] = directives(response.headers).replace(/\bmust-revalidate\b/g, 'x');
   }
   return { status: response.status, headers };
+}
+
+/** Whether a 304 with these headers is not about a response with those. Many servers leave out what they would have to repeat. */
+function areOthers(kept: Headers, now: Headers): boolean {
+  const [before, after] = [kept, now].map((headers) => headers.get('etag')?.replace(/^W\//, ''));
+  return before !== undefined && after !== undefined && before !== after;
+}
+
+/** RFC 9111, section 3.2: the headers of what is kept, with what a 304 says in their place. */
+function renewed(kept: Headers, now: Headers): Headers {
+  const headers = new Headers(kept);
+  // It comes from the server itself, unless it says how old it is.
+  headers.delete('age');
+  const fields = [...now].filter(([field]) => !ofMessage.test(field));
+  for (const [field] of fields) headers.delete(field);
+  for (const [field, value] of fields) headers.append(field, value);
+  return headers;
 }
 
 /** Whether the response is one to such a request. */
@@ -308,11 +320,11 @@ function isFor({ asked, headers }: Entry, { headers: now }: Asked): boolean {
   return [...vary, ...personal].every((field) => asked[field] === now[field]);
 }
 
-function bytes(variants: readonly Entry[]): number {
-  let sum = 0;
-  for (const { body, headers } of variants) {
+function bytes(variants: readonly Entry[], url: string): number {
+  let sum = url.length;
+  for (const { body, headers, asked } of variants) {
     sum += body.byteLength + 500;
-    for (const [field, value] of headers) sum += field.length + value.length;
+    for (const [field, value] of [...headers, ...Object.entries(asked)]) sum += field.length + value.length;
   }
   return sum;
 }

@@ -80,12 +80,65 @@ export function tellingBody(response: Response): { response: Response; done: Pro
   return { response: dressed(new Same(body, { headers: response.headers }), response), done: reader.closed };
 }
 
+/**
+ * The same response with a body that is copied while it is read, at the reader's own pace: `whole` gets the copy when it has
+ * been read to its end, unless it is above `most` bytes. A body that cannot be read so is left as it is.
+ */
+export function copyingBody(
+  response: Response,
+  most: number,
+  whole: (body: Uint8Array<ArrayBuffer>) => void,
+): Response {
+  if (!response.body) {
+    whole(new Uint8Array());
+    return response;
+  }
+  if (typeof response.body.getReader !== 'function') return response;
+  let parts: Uint8Array[] | undefined = [];
+  let length = 0;
+  const reader = response.body.getReader();
+  const body = passedOn(reader, (part) => {
+    length += part?.byteLength ?? 0;
+    if (!(length <= most)) parts = undefined;
+    // A copy: what the reader gets is his own, to be changed and handed on.
+    else if (part !== undefined) parts?.push(part.slice());
+    else if (parts !== undefined) whole(joined(parts, length));
+  });
+  collected.register(body, reader);
+  const Same = response.constructor as typeof Response;
+  return dressed(new Same(body, { headers: response.headers }), response);
+}
+
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}
+
+/** Reads a body to its end, for nobody; one above `most` bytes is let go of. */
+export function drainBody({ body }: Response, most: number): void {
+  let left = most;
+  const write = ({ byteLength }: Uint8Array): void => {
+    left -= byteLength;
+    if (!(left >= 0)) throw new Error('too long');
+  };
+  body?.pipeTo?.(new WritableStream({ write })).catch(nothing);
+}
+
 /** Apart, so that what is kept for the reader does not keep the new stream. */
-function passedOn(reader: ReadableStreamDefaultReader<Uint8Array>): ReadableStream<Uint8Array> {
+function passedOn(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  heard: (part: Uint8Array | undefined) => void = nothing,
+): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = await reader.read();
+        heard(value);
         if (done) controller.close();
         else controller.enqueue(value);
       },

@@ -114,6 +114,52 @@ test('asks whether what is over is still good, by tag or by date, and takes 304 
   }
 });
 
+test('a 304 about another response is not believed, and one that does not say what it is about is', async () => {
+  for (const [tag, sent, after] of [
+    ['"other"', 3, 'answer 3'],
+    ['W/"v"', 2, 'answer 1'],
+    [undefined, 2, 'answer 1'],
+  ] as const) {
+    const it = await setUp((request, response) => {
+      const asks = request.headers['if-none-match'] !== undefined;
+      const etag = asks ? tag : '"v"';
+      response.writeHead(asks ? 304 : 200, { ...(etag && { etag }), ...(!asks && { 'cache-control': 'max-age=10' }) });
+      response.end(asks ? undefined : `answer ${it.sent}`);
+    });
+    assert.equal(await it.text(), 'answer 1');
+    await it.clock.advance(11 * second);
+    assert.equal(await it.text(), after);
+    assert.equal(await it.text(), after);
+    assert.equal(it.sent, sent);
+  }
+});
+
+test('a 304 brings its headers, each as often as it says, and an age that begins anew', async () => {
+  let round = 0;
+  const it = await setUp((request, response) => {
+    const asks = request.headers['if-none-match'] !== undefined;
+    const cookies = [`a=${round}`, `b=${round++}`];
+    response.writeHead(asks ? 304 : 200, { etag: '"v"', 'cache-control': 'max-age=10', 'set-cookie': cookies });
+    response.end(asks ? undefined : 'it');
+  });
+  const cookies = async () => (await it.get(`${it.served.origin}/`)).headers.getSetCookie();
+  await it.text();
+  assert.deepEqual(await cookies(), ['a=0', 'b=0']);
+  await it.clock.advance(11 * second);
+  assert.deepEqual(await cookies(), ['a=1', 'b=1']);
+  assert.deepEqual(await cookies(), ['a=1', 'b=1']);
+  const old = await setUp((request, response) => {
+    const asks = request.headers['if-none-match'] !== undefined;
+    response.writeHead(asks ? 304 : 200, { etag: '"v"', 'cache-control': 'max-age=10', ...(!asks && { age: '9' }) });
+    response.end();
+  });
+  for (const seconds of [0, 2, 9, 2]) {
+    await old.clock.advance(seconds * second);
+    await old.text();
+  }
+  assert.deepEqual(old.read(), ['miss', 'validated', 'hit', 'validated']);
+});
+
 test('a new answer takes the place of what was asked about', async () => {
   let version = 1;
   const it = await setUp((request, response) => {
@@ -273,6 +319,16 @@ test('a change forgets its URL, and what is under way to it, where it succeeds',
   assert.equal(await again, 'answer 9');
 });
 
+test('a change that points nowhere is a change all the same', async () => {
+  const it = await setUp((request, response) => {
+    const place = request.method === 'POST' ? { location: 'http://[' } : {};
+    response.writeHead(200, { 'cache-control': 'max-age=60', ...place }).end(`answer ${it.sent}`);
+  });
+  assert.equal(await it.text(), 'answer 1');
+  assert.equal(await it.text('/', { method: 'POST' }), 'answer 2');
+  assert.equal(await it.text(), 'answer 3');
+});
+
 test('a body that breaks off, or is too long, is not kept', async () => {
   let broken = true;
   const it = await setUp(
@@ -296,6 +352,62 @@ test('a body that breaks off, or is too long, is not kept', async () => {
   assert.equal(it.sent, 13);
   const small = await setUp({ 'cache-control': 'max-age=60' }, { maxWeight: 100 });
   assert.deepEqual([await small.text(), await small.text()], ['answer 1', 'answer 2']);
+});
+
+test('a body is read at its reader’s pace, and no further: one let go of frees its connection', async () => {
+  const it = await setUp((_, response) => {
+    response.writeHead(200, { 'cache-control': 'max-age=60' }).write('a beginning without an end');
+  });
+  const response = await it.get(`${it.served.origin}/`);
+  const reader = response.body?.getReader();
+  const { value } = (await reader?.read()) ?? {};
+  value?.fill(0);
+  await reader?.cancel();
+  await until(() => it.served.unfinished.size === 0);
+  const unread = await it.get(`${it.served.origin}/`);
+  await unread.body?.cancel();
+  await until(() => it.served.unfinished.size === 0);
+  assert.deepEqual(it.read(), ['miss', 'miss']);
+});
+
+test('what a reader does to what it has read changes nothing of what is kept', async () => {
+  const it = await setUp({ 'cache-control': 'max-age=60' });
+  for (let i = 0; i < 2; i++) {
+    const { body, headers } = await it.get(`${it.served.origin}/`);
+    headers.set('cache-control', 'no-store');
+    for await (const part of body as unknown as AsyncIterable<Uint8Array>) part.fill(0);
+  }
+  assert.equal(await it.text(), 'answer 1');
+});
+
+test('a body that turns out too long is passed on whole, and one that is fetched behind is let go of', async () => {
+  let long = true;
+  const it = await setUp(
+    (_, response) => {
+      response.writeHead(200, { 'cache-control': 'max-age=1, stale-while-revalidate=60' });
+      response.write('x'.repeat(long ? 6_000 : 10), () => long || response.end());
+      if (long) response.write('x'.repeat(6_000), () => it.sent === 1 && response.end());
+    },
+    { maxWeight: 10_000 },
+  );
+  assert.equal((await it.text()).length, 12_000);
+  long = false;
+  assert.equal((await it.text()).length, 10);
+  await it.clock.advance(5 * second);
+  long = true;
+  assert.equal((await it.text()).length, 10);
+  await until(() => it.sent === 3 && it.served.unfinished.size === 0);
+  assert.deepEqual(it.read(), ['miss', 'miss', 'stale']);
+});
+
+test('a URL and what a request says count as much as what was answered', async () => {
+  const it = await setUp({ 'cache-control': 'max-age=60' }, { maxWeight: 5_000 });
+  for (const [path, headers] of [
+    [`/?${'a'.repeat(5_000)}`, {}],
+    ['/', { 'x-long': 'a'.repeat(5_000) }],
+  ] as const) {
+    assert.notEqual(await it.text(path, { headers }), await it.text(path, { headers }));
+  }
 });
 
 test('where a redirect led is not kept for the URL that led there', async () => {
