@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+import { constant } from '../../src/algorithms/backoff.ts';
+import { type SuperviseOptions, supervise } from '../../src/compositions/supervise.ts';
+import { AbandonedError } from '../../src/core/errors.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { reported } from '../core/support.ts';
+
+/** Something that is started, and dies or ends when it is told to. */
+function setUp(options: Partial<SuperviseOptions> = {}) {
+  const clock = new ManualClock();
+  const lives: { at: number; signal: AbortSignal; die(error: unknown): void; end(): void }[] = [];
+  const supervised = supervise({
+    start: ({ signal }) =>
+      new Promise<void>((end, die) => {
+        lives.push({ at: clock.now(), signal, die, end });
+      }),
+    backoff: constant({ delay: 100 }),
+    clock,
+    ...options,
+  });
+  let ended: unknown = 'not yet';
+  supervised.ended.then(
+    () => (ended = 'well'),
+    (error) => (ended = error),
+  );
+  const die = async (error: unknown = new Error('died')): Promise<void> => {
+    lives.at(-1)?.die(error);
+    await clock.advance(0);
+  };
+  return { clock, lives, supervised, die, ended: () => ended };
+}
+
+test('starts nothing before it is told to, and then once [103]', async () => {
+  const { clock, lives, supervised } = setUp();
+  await clock.advance(1_000);
+  assert.deepEqual([lives.length, clock.pending], [0, 0]);
+  supervised.start();
+  supervised.start();
+  assert.equal(lives.length, 1);
+  assert.deepEqual([supervised.restarts, clock.pending], [0, 0]);
+});
+
+test('starts again what has died, after the backoff', async () => {
+  const { clock, lives, supervised, die, ended } = setUp();
+  supervised.start();
+  await die();
+  await clock.advance(99);
+  assert.deepEqual([lives.length, supervised.restarts], [1, 0]);
+  await clock.advance(1);
+  assert.deepEqual([lives.length, supervised.restarts, ended()], [2, 1, 'not yet']);
+});
+
+test('is over when the work is done', async () => {
+  const { clock, lives, supervised, ended } = setUp();
+  supervised.start();
+  lives[0]?.end();
+  await clock.advance(10_000);
+  assert.deepEqual([lives.length, ended()], [1, 'well']);
+  supervised.start();
+  assert.equal(lives.length, 1);
+});
+
+test('gives up at the death after maxRestarts within the time, with what it died of last', async () => {
+  const { clock, lives, supervised, die, ended } = setUp({ maxRestarts: 2, within: 1_000 });
+  supervised.start();
+  await die();
+  await clock.advance(100);
+  await die();
+  await clock.advance(100);
+  const last = new Error('last');
+  await die(last);
+  await clock.advance(10_000);
+  assert.deepEqual([lives.length, supervised.restarts, ended()], [3, 2, last]);
+  assert.equal(clock.pending, 0);
+  assert.deepEqual(reported.splice(0), [last]);
+});
+
+test('does not give up while deaths are further apart', async () => {
+  const { clock, lives, supervised, die, ended } = setUp({ maxRestarts: 1, within: 500 });
+  supervised.start();
+  for (let i = 0; i < 5; i++) {
+    await die();
+    await clock.advance(501);
+  }
+  assert.deepEqual([lives.length, ended()], [6, 'not yet']);
+  await die();
+  await clock.advance(100);
+  await die();
+  assert.deepEqual([lives.length, reported.splice(0).length], [7, 1]);
+});
+
+test('restarts nothing with maxRestarts 0, and without end with Infinity', async () => {
+  const never = setUp({ maxRestarts: 0 });
+  never.supervised.start();
+  await never.die('dead');
+  assert.equal(never.ended(), 'dead');
+  assert.deepEqual(reported.splice(0), ['dead']);
+  const ever = setUp({ maxRestarts: Infinity, backoff: constant({ delay: 0 }) });
+  ever.supervised.start();
+  for (let i = 0; i < 50; i++) await ever.die();
+  assert.equal(ever.supervised.restarts, 50);
+});
+
+test('counts the attempts of the backoff anew after a long life', async () => {
+  const asked: unknown[] = [];
+  const { clock, supervised, die } = setUp({
+    maxRestarts: 3,
+    within: 1_000,
+    backoff: (attempt, previous) => {
+      asked.push([attempt, previous]);
+      return attempt * 10;
+    },
+  });
+  supervised.start();
+  await die();
+  await clock.advance(10);
+  await die();
+  await clock.advance(2_000);
+  await die();
+  assert.deepEqual(asked, [
+    [1, undefined],
+    [2, 10],
+    [1, undefined],
+  ]);
+});
+
+test('gives up when the backoff says so, or fails [23]', async () => {
+  const stopped = setUp({ backoff: () => -1 });
+  stopped.supervised.start();
+  await stopped.die('dead');
+  assert.equal(stopped.ended(), 'dead');
+  const broken = setUp({
+    backoff: () => {
+      throw 'broken';
+    },
+  });
+  broken.supervised.start();
+  await broken.die('dead too');
+  assert.equal(broken.ended(), 'dead too');
+  assert.deepEqual(reported.splice(0), ['dead', 'broken', 'dead too']);
+});
+
+test('a start that throws is a death [2]', async () => {
+  const clock = new ManualClock();
+  const supervised = supervise({
+    start() {
+      throw 'no start';
+    },
+    maxRestarts: 0,
+    clock,
+  });
+  supervised.start();
+  await assert.rejects(supervised.ended, (error) => error === 'no start');
+  assert.deepEqual(reported.splice(0), ['no start']);
+});
+
+test('disposed of, it tells what lives, waits for its end, and starts nothing more', async () => {
+  const { clock, lives, supervised, ended } = setUp();
+  supervised.start();
+  supervised[Symbol.dispose]();
+  supervised[Symbol.dispose]();
+  await clock.advance(0);
+  const [life] = lives;
+  assert.ok(life?.signal.reason instanceof AbandonedError);
+  assert.equal(ended(), 'not yet');
+  life.die(life.signal.reason);
+  await clock.advance(10_000);
+  assert.deepEqual([lives.length, ended()], [1, 'well']);
+});
+
+test('disposed of while it waits, or before it was started, it is over at once', async () => {
+  const waiting = setUp();
+  waiting.supervised.start();
+  await waiting.die();
+  waiting.supervised[Symbol.dispose]();
+  await waiting.clock.advance(10_000);
+  assert.deepEqual([waiting.lives.length, waiting.ended(), waiting.clock.pending], [1, 'well', 0]);
+  const unstarted = setUp();
+  unstarted.supervised[Symbol.dispose]();
+  unstarted.supervised.start();
+  await unstarted.clock.advance(0);
+  assert.deepEqual([unstarted.lives.length, unstarted.ended()], [0, 'well']);
+});
+
+test('takes no options but good ones [7]', () => {
+  const start = async (): Promise<void> => {};
+  const bad: [options: unknown, error: RegExp][] = [
+    [{}, /supervise: start must be a function, got undefined/],
+    [{ start, backoff: 5 }, /supervise: backoff must be a function/],
+    [{ start, maxRestarts: 1.5 }, /supervise: maxRestarts must be a non-negative integer/],
+    [{ start, within: Number.NaN }, /supervise: within must be a number of milliseconds/],
+    [{ start, clock: {} }, /supervise: clock must be an object with/],
+    [{ start, maxRestart: 1 }, /did you mean "maxRestarts"/],
+  ];
+  for (const [options, error] of bad) assert.throws(() => supervise(options as SuperviseOptions), error);
+});
