@@ -77,6 +77,7 @@ export { type VegasOptions, vegas } from './algorithms/vegas.ts';
 export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
 export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
+export { type DrainOptions, drain } from './compositions/drain.ts';
 export { type Failover, type FailoverOptions, failover, type SwitchOptions } from './compositions/failover.ts';
 export { type HealthCheckOptions, healthCheck } from './compositions/health-check.ts';
 export { type HeartbeatOptions, heartbeat } from './compositions/heartbeat.ts';
