@@ -8,8 +8,7 @@ import type { Target } from './router.ts';
  * @throws {RangeError} where there are none, or two of one name
  */
 export function byName<T extends Target>(label: string, targets: Iterable<T>): Map<string, T> {
-  if (typeof targets?.[Symbol.iterator] !== 'function')
-    throw new TypeError(`${label} must be a list of targets, got ${shown(targets)}`);
+  iterable(label, targets);
   const named = new Map<string, T>();
   for (const target of targets) {
     const name: unknown = target?.name;
@@ -25,4 +24,10 @@ export function byName<T extends Target>(label: string, targets: Iterable<T>): M
 export function healths(label: string, value: unknown): void {
   if (!Array.isArray(value)) throw new TypeError(`${label} must be an array, got ${shown(value)}`);
   for (const each of value) objectWith('state')(label, each);
+}
+
+/** Anything that can be gone through. */
+export function iterable(label: string, value: unknown): void {
+  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
+    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
 }

@@ -391,7 +391,7 @@ test('a switch holds where failover returns, too', async () => {
 test('takes no options but good ones [7]', () => {
   const bad: [options: unknown, error: RegExp][] = [
     [undefined, /options must be an object/],
-    [{}, /failover: targets must be a list of targets, got undefined/],
+    [{}, /failover: targets must be iterable, got undefined/],
     [{ targets: [] }, /failover: targets must be one or more, got none/],
     [{ targets: [a, { name: 'a' }] }, /names of their own, got "a" twice/],
     [{ targets: [a, null] }, /objects with a name, got null/],
