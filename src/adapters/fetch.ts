@@ -44,7 +44,7 @@ export interface ResilientFetchOptions<Fetch extends ForeignFetch = typeof globa
   retry?: RetryOptions | undefined;
   /** As those of `circuitBreaker`: each origin has a breaker of its own. `false`: none. */
   breaker?: CircuitBreakerOptions | false | undefined;
-  /** What each try may take. Default 10_000. Not below `timeout` it never fires: shorten both. */
+  /** What each try may take. Default: a third of `timeout`, at most 10_000, so that a try that hangs is not the last. */
   tryTimeout?: Milliseconds | undefined;
   /** A policy of your own in place of all of the above; giving both is an error. */
   pipeline?: Policy<Awaited<ReturnType<Fetch>>> | undefined;
@@ -230,7 +230,7 @@ function standard(options: ResilientFetchOptions, clock: Clock, name: string): G
     timeout({ duration: options[of] ?? standard, ...named(of) });
 
   const total = limit('timeout', 30_000);
-  const each = limit('tryTimeout', 10_000);
+  const each = limit('tryTimeout', Math.min(10_000, (options.timeout ?? 30_000) / 3));
   const backoff = exponential({ initial: 200, max: 10_000 });
   const retries = filled(options.retry, { ...named('retry'), random, backoff });
   const heard = retries.onEvent;

@@ -28,7 +28,7 @@ export interface StandardOptions<Added = never, Event = StandardEvent> {
   rateLimit?: Part<RateLimitOptions> | undefined;
   /** Default: 1_000 at once, none in line. */
   bulkhead?: Part<BulkheadOptions> | undefined;
-  /** What one try may take: milliseconds, or a policy. Default 10_000. Not below `timeout` it never fires: shorten both. */
+  /** What one try may take: milliseconds, or a policy. Default: a third of `timeout`, at most 10_000; 10_000 if that is a policy. */
   tryTimeout?: Milliseconds | Policy | false | undefined;
   clock?: Clock | undefined;
   /** Chance, for jitter. */
@@ -145,6 +145,7 @@ const timed = (of: string): boolean => of !== 'fallback';
 const drawing: readonly string[] = ['retry', 'circuitBreaker'];
 
 function joined<Added>(options: StandardOptions<Added>, part: Maker, repeats: readonly Policy[]): Policy<Added> {
+  const whole = typeof options.timeout === 'number' ? options.timeout : 30_000;
   const last = part('fallback', fallback<Added>, options.fallback, undefined);
   const inside = [
     ...part('timeout', timeout, asOptions(options.timeout), { duration: 30_000 }),
@@ -152,7 +153,8 @@ function joined<Added>(options: StandardOptions<Added>, part: Maker, repeats: re
     ...part('circuitBreaker', circuitBreaker as (options: CircuitBreakerOptions) => Policy, options.circuitBreaker, {}),
     ...part('rateLimit', rateLimit as (options: RateLimitOptions) => Policy, options.rateLimit, undefined),
     ...part('bulkhead', bulkhead as (options: BulkheadOptions) => Policy, options.bulkhead, { maxConcurrent: 1_000 }),
-    ...part('tryTimeout', timeout, asOptions(options.tryTimeout), { duration: 10_000 }),
+    // A try that hangs is not to be the last.
+    ...part('tryTimeout', timeout, asOptions(options.tryTimeout), { duration: Math.min(10_000, whole / 3) }),
   ];
   return pipeline(...last, ...inside) as Policy<Added>;
 }

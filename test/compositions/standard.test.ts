@@ -97,6 +97,17 @@ test('ends a try after 10 s, and the call after 30 s', async () => {
   await ended;
 });
 
+test('gives a try a third of a shorter time, so that one that hangs is tried again', async () => {
+  const clock = new ManualClock();
+  let calls = 0;
+  const guarded = standardPipeline({ timeout: 600, retry: { backoff: constant({ delay: 0 }) }, clock });
+  const answered = guarded.execute(() => (++calls === 1 ? hang() : calls));
+  await clock.advance(199);
+  assert.equal(calls, 1);
+  await clock.advance(1);
+  assert.equal(await answered, 2);
+});
+
 test('a budget bounds its retries unless told otherwise [34]', async () => {
   const clock = new ManualClock();
   let calls = 0;

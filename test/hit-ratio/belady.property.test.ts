@@ -24,7 +24,7 @@ function most(keys: readonly number[], size: number): number {
 }
 
 test('the optimum is that of all choices there are', () => {
-  fc.assert(
+  void fc.assert(
     fc.property(
       fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 16 }),
       fc.integer({ min: 1, max: 4 }),
@@ -54,7 +54,7 @@ function plain(keys: readonly number[], size: number): number {
 
 test('the optimum of long histories is that of the plain rule', () => {
   const history = fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 100, maxLength: 400 });
-  fc.assert(
+  void fc.assert(
     fc.property(history, fc.integer({ min: 1, max: 45 }), (keys, size) => {
       const trace = dense('', Uint32Array.from(keys));
       assert.equal(belady(nextUses(trace.keys, trace.unique), size), plain(keys, size));
