@@ -46,6 +46,7 @@ export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/m
 export { type OutlierEjectionOptions, outlierEjection } from './algorithms/outlier.ts';
 export { type PhiAccrual, type PhiAccrualOptions, phiAccrual } from './algorithms/phi.ts';
 export { leastConnections, powerOfTwoChoices, roundRobin, uniformRandom } from './algorithms/pick.ts';
+export { consistentHash } from './algorithms/pick-hash.ts';
 export { type LatencyOptions, leastLoaded, peakEwma } from './algorithms/pick-latency.ts';
 export { weightedRoundRobin } from './algorithms/pick-weighted.ts';
 export type { Placement, PlacementKey, PlacementNode } from './algorithms/placement.ts';

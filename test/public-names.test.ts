@@ -43,7 +43,7 @@ test('holdfast exports these names', () => {
       murmur3 xxhash32 xxhash64 fnv1a crc16 crc32
       degradation eventLoopDelay
       loadBalancer leastLoaded roundRobin weightedRoundRobin leastConnections powerOfTwoChoices peakEwma
-      uniformRandom subset healthCheck heartbeat phiAccrual outlierEjection failover supervise drain replicas
+      uniformRandom consistentHash subset healthCheck heartbeat phiAccrual outlierEjection failover supervise drain replicas
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError NoTargetError
       TimeoutError AbandonedError

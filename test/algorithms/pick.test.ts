@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 import { leastConnections, powerOfTwoChoices, roundRobin, uniformRandom } from '../../src/algorithms/pick.ts';
+import { consistentHash } from '../../src/algorithms/pick-hash.ts';
 import { leastLoaded, peakEwma } from '../../src/algorithms/pick-latency.ts';
 import { weightedRoundRobin } from '../../src/algorithms/pick-weighted.ts';
 import { subset } from '../../src/algorithms/subset.ts';
@@ -36,6 +37,7 @@ test('every picker picks the only one there is', () => {
     powerOfTwoChoices,
     peakEwma,
     leastLoaded,
+    consistentHash,
   ]) {
     assert.deepEqual(counts(make(), endpoints(1), 3), [3]);
   }
@@ -140,6 +142,40 @@ test('of very many the least loaded of some is taken, and all of them get calls'
   const all = endpoints(1_000);
   counts(leastLoaded(), all, 10_000, true);
   for (const { pending } of all) assert.ok(pending >= 5 && pending <= 15, `${pending}`);
+});
+
+test('calls about one key go to one target, those of an ill one to the next, and nobody else moves', () => {
+  const picker = consistentHash();
+  const all = endpoints(10);
+  const pick = (key: string, eligible: MutableEndpoint[], by = picker) =>
+    by.pick(eligible, { key, now: 0, random: () => 0, tried });
+  const keys = Array.from({ length: 1_000 }, (_, i) => `key ${i}`);
+  const owners = keys.map((key) => pick(key, all));
+  assert.equal(new Set(owners).size, 10);
+  for (const ill of [[3], [3, 4], [0, 1, 2, 3, 4, 5, 6, 7]]) {
+    const well = all.filter((_, i) => !ill.includes(i));
+    const fresh = consistentHash();
+    keys.forEach((key, i) => {
+      const owner = owners[i] as MutableEndpoint;
+      const now = pick(key, well);
+      if (well.includes(owner)) assert.equal(now, owner);
+      // As if they had never been there.
+      assert.equal(now, pick(key, well, fresh));
+    });
+  }
+  for (const [i, key] of keys.entries()) assert.equal(pick(key, all), owners[i]);
+});
+
+test('keys are shared by weight, and a call without a key goes anywhere', () => {
+  const picker = consistentHash();
+  const all = endpoints(2, (i) => ({ target: { name: `t${i}`, weight: 1 + 2 * i } }));
+  const got = [0, 0];
+  for (let i = 0; i < 2_000; i++) {
+    const at = all.indexOf(picker.pick(all, { key: `${i}`, now: 0, random: () => 0, tried }) as MutableEndpoint);
+    got[at] = (got[at] as number) + 1;
+  }
+  near(got, [500, 1_500], 200);
+  near(counts(picker, all, 2_000), [1_000, 1_000], 100);
 });
 
 test('an option of a picker that makes no sense is refused [7]', () => {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
+import { outlierEjection } from '../../src/algorithms/outlier.ts';
 import { leastConnections, roundRobin, uniformRandom } from '../../src/algorithms/pick.ts';
+import { consistentHash } from '../../src/algorithms/pick-hash.ts';
 import { weightedRoundRobin } from '../../src/algorithms/pick-weighted.ts';
 import { type LoadBalancerOptions, loadBalancer } from '../../src/compositions/load-balancer.ts';
 import { NoTargetError, RejectedError } from '../../src/core/errors.ts';
@@ -394,6 +396,51 @@ test('picks by weight where the picker heeds it', async () => {
     busy.endpoints.map(({ pending }) => pending),
     [50, 10, 10],
   );
+});
+
+test('sends calls about one key to one target, and a retry of them to the next', async () => {
+  const nodes = balancer({ targets: abc, pick: consistentHash() });
+  const fails = retry({ maxAttempts: 3, backoff: () => 0 });
+  const routes = new Set<string>();
+  for (let i = 0; i < 50; i++) {
+    const key = `key ${i}`;
+    const [owner] = await Promise.all([1, 2, 3].map(() => identity.execute(nodes.forKey(key).route(nameOf))));
+    for (let j = 0; j < 3; j++) assert.equal(await identity.execute(nodes.forKey(key).route(nameOf)), owner);
+    const tried: string[] = [];
+    const task = nodes.forKey(key).route(async ({ name }) => {
+      tried.push(name);
+      throw new Error('no');
+    });
+    await assert.rejects(fails.execute(task));
+    assert.equal(tried[0], owner);
+    assert.equal(new Set(tried).size, 3);
+    routes.add(tried.join(''));
+  }
+  assert.equal(routes.size, 6);
+});
+
+test('ejects a target by what calls come to, and takes it back', async () => {
+  const clock = new ManualClock();
+  const nodes = balancer({ targets: abc, health: [outlierEjection({ consecutiveFailures: 2 })], clock });
+  let ill = 'b';
+  const got: string[] = [];
+  const call = () =>
+    identity
+      .execute(
+        nodes.route(async ({ name }) => {
+          got.push(name);
+          if (name === ill) throw new Error('no');
+        }),
+      )
+      .catch(() => {});
+  for (let i = 0; i < 9; i++) await call();
+  assert.equal(got.join(''), 'abcabcaca');
+  assert.equal(nodes.endpoints[1]?.state, 'ejected');
+  ill = '';
+  await clock.advance(30_000);
+  got.length = 0;
+  for (let i = 0; i < 3; i++) await call();
+  assert.equal(got.sort().join(''), 'abc');
 });
 
 test('refuses options and targets that make no sense [7]', () => {
