@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { countCaches, lookingUp } from './algorithms/caches.ts';
 import { countMeters, metering } from './algorithms/meters.ts';
+import { placing } from './algorithms/placement.ts';
 import { frame } from './core/frame.ts';
 import { pipelines } from './core/pipeline.ts';
 import { count } from './counts.ts';
@@ -37,6 +38,7 @@ const all = [
   ...hedging,
   ...caching,
   ...metering,
+  ...placing,
   ...lookingUp,
   ...pipelines,
 ];

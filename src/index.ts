@@ -18,6 +18,7 @@ export {
   linear,
   noJitter,
 } from './algorithms/backoff.ts';
+export { type BoundedLoads, type BoundedLoadsOptions, boundedLoads } from './algorithms/bounded-loads.ts';
 export type { BucketOptions } from './algorithms/bucket.ts';
 export {
   type Budget,
@@ -37,12 +38,15 @@ export { follyCodel } from './algorithms/folly-codel.ts';
 export { gcra } from './algorithms/gcra.ts';
 export { type GradientOptions, gradient } from './algorithms/gradient.ts';
 export { HashRing, type HashRingOptions } from './algorithms/hash-ring.ts';
+export { jumpHash } from './algorithms/jump-hash.ts';
 export { type KeyedGcraOptions, keyedGcra } from './algorithms/keyed-gcra.ts';
 export { type LeakyBucketOptions, leakyBucket } from './algorithms/leaky-bucket.ts';
 export { LfuCache, type LfuCacheOptions } from './algorithms/lfu-cache.ts';
 export type { Limit, LimitOptions, MeasuredLimitOptions } from './algorithms/limit.ts';
 export { LruCache } from './algorithms/lru-cache.ts';
+export { MaglevTable, type MaglevTableOptions } from './algorithms/maglev-table.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
+export { type Move, moved, moves } from './algorithms/moves.ts';
 export { type OutlierEjectionOptions, outlierEjection } from './algorithms/outlier.ts';
 export { type PhiAccrual, type PhiAccrualOptions, phiAccrual } from './algorithms/phi.ts';
 export { leastConnections, powerOfTwoChoices, roundRobin, uniformRandom } from './algorithms/pick.ts';
@@ -56,11 +60,13 @@ export {
   rateLimitHeaders,
   type ServiceLimit,
 } from './algorithms/rate-limit-headers.ts';
+export { RendezvousHash, type RendezvousHashOptions } from './algorithms/rendezvous-hash.ts';
 export { S3FifoCache } from './algorithms/s3fifo-cache.ts';
 export type { OverloadDetector, ShedOrder, ShedReason } from './algorithms/shed-queue.ts';
 export { SieveCache } from './algorithms/sieve-cache.ts';
 export { slidingLog } from './algorithms/sliding-log.ts';
 export { slidingWindow } from './algorithms/sliding-window.ts';
+export { slotOf } from './algorithms/slot-of.ts';
 export { subset } from './algorithms/subset.ts';
 export { TinyLfuCache } from './algorithms/tinylfu-cache.ts';
 export { tokenBucket } from './algorithms/token-bucket.ts';

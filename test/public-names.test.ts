@@ -39,7 +39,7 @@ test('holdfast exports these names', () => {
       shed codel follyCodel throttle
       LruCache FifoCache LfuCache SieveCache S3FifoCache TinyLfuCache
       coalesce cache memoize
-      HashRing
+      HashRing RendezvousHash MaglevTable jumpHash slotOf boundedLoads moves moved
       murmur3 xxhash32 xxhash64 fnv1a crc16 crc32
       degradation eventLoopDelay
       loadBalancer leastLoaded roundRobin weightedRoundRobin leastConnections powerOfTwoChoices peakEwma
@@ -80,7 +80,8 @@ test('holdfast exports these types', () => {
       LoadThrough LoadThroughOptions LoadThroughEvent WriteBehindOptions PendingWrite
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
       Failover FailoverOptions SwitchOptions SuperviseOptions Supervised DrainOptions ReplicasOptions Replicas
-      Placement PlacementKey PlacementNode HashRingOptions
+      Placement PlacementKey PlacementNode HashRingOptions RendezvousHashOptions MaglevTableOptions
+      BoundedLoads BoundedLoadsOptions Move
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent
     `),
   );

@@ -1,6 +1,6 @@
 import { murmur3 } from '../core/hash.ts';
 import { checked, integer, oneOf, typed } from '../core/options.ts';
-import { ketamaCells, ketamaHash, libmemcachedLabel, spymemcachedLabel } from './ketama.ts';
+import { ketamaHash, ketamaPairs, libmemcachedLabel, spymemcachedLabel } from './ketama.ts';
 import { iterable, NodePlacement, type PlacedNode } from './placed-nodes.ts';
 import type { PlacementKey, PlacementNode } from './placement.ts';
 import { RingPoints } from './ring-points.ts';
@@ -83,7 +83,8 @@ export class HashRing extends NodePlacement {
   /** All points in order. Of equal ones the first has the keys. */
   *points(): Generator<[point: number, name: string]> {
     const { names } = this;
-    for (const [point, node] of this.ring ?? this.made()) yield [point, names[node] as string];
+    const pairs = (this.ring ?? this.made()).pairs();
+    for (let i = 0; i < pairs.length; i += 2) yield [pairs[i] as number, names[pairs[i + 1] as number] as string];
   }
 
   snapshot(): HashRing {
@@ -104,43 +105,55 @@ export class HashRing extends NodePlacement {
   }
 
   protected changed(index: number, before: PlacedNode | undefined, after: PlacedNode | undefined): void {
-    let { ring } = this;
-    if (this.ketamaLabel) ring = undefined;
-    if (before) ring = ring?.without(index, after === undefined);
-    if (after) ring = ring?.with(this.cellsOf([after], [index]), this.names);
-    this.ring = ring;
+    const { ring } = this;
+    this.ring = undefined;
+    // Ketama counts everybody's points anew.
+    if (ring === undefined || this.ketamaLabel) return;
+    const others = before ? without(ring.pairs(), index, after === undefined) : ring.pairs();
+    const own = after ? this.pairsOf([after], index) : new Uint32Array();
+    const all = new Uint32Array(others.length + own.length);
+    all.set(others);
+    all.set(own, others.length);
+    this.ring = new RingPoints(all, this.names);
   }
 
   private made(): RingPoints {
-    const { names } = this;
-    // In the order of their names, in which equal points shall stay.
-    const indices = names.map((_, i) => i).sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1));
-    const nodes = indices.map((index) => this.nodes.get(names[index] as string) as PlacedNode);
+    const nodes = [...this.nodes.values()];
     const { ketamaLabel } = this;
-    this.ring = RingPoints.of(
-      ketamaLabel ? ketamaCells(nodes, indices, this.virtualNodes, ketamaLabel) : this.cellsOf(nodes, indices),
-    );
+    const pairs = ketamaLabel ? ketamaPairs(nodes, this.virtualNodes, ketamaLabel) : this.pairsOf(nodes, 0);
+    this.ring = new RingPoints(pairs, this.names);
     return this.ring;
   }
 
   /** Each point is made of two hashes of the name, so that no two nodes have more than a few in common. */
-  private cellsOf(nodes: readonly PlacedNode[], indices: readonly number[]): Uint32Array {
+  private pairsOf(nodes: readonly PlacedNode[], from: number): Uint32Array {
     const counts = nodes.map(({ weight }) => Math.max(1, Math.round(this.virtualNodes * weight)));
-    const cells = new Uint32Array(2 * counts.reduce((sum, one) => sum + one, 0));
+    const pairs = new Uint32Array(2 * counts.reduce((sum, count) => sum + count, 0));
     let at = 0;
     nodes.forEach(({ name }, i) => {
       const first = this.hash(name) | 0;
       const second = this.hash(`${name}#`) | 0;
       const count = counts[i] as number;
-      const index = indices[i] as number;
       for (let k = 0; k < count; k++) {
         let point = (first + Math.imul(k, 0x9e3779b9)) | 0;
         point = Math.imul(point ^ (point >>> 16), 0x85ebca6b) ^ second;
         point = Math.imul(point ^ (point >>> 13), 0xc2b2ae35);
-        cells[at++] = point ^ (point >>> 16);
-        cells[at++] = index;
+        pairs[at++] = point ^ (point >>> 16);
+        pairs[at++] = from + i;
       }
     });
-    return cells;
+    return pairs;
   }
+}
+
+/** The pairs of all but one node. If it is gone for good, those after it move up one place among the names. */
+function without(pairs: Uint32Array, node: number, isGone: boolean): Uint32Array {
+  let to = 0;
+  for (let at = 0; at < pairs.length; at += 2) {
+    const owner = pairs[at + 1] as number;
+    if (owner === node) continue;
+    pairs[to++] = pairs[at] as number;
+    pairs[to++] = isGone && owner > node ? owner - 1 : owner;
+  }
+  return pairs.subarray(0, to);
 }

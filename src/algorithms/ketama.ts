@@ -16,26 +16,24 @@ export function ketamaHash(key: string | Uint8Array): number {
  *
  * In double precision the digests are others at 343 of the first 2,000 numbers of equal nodes.
  *
- * @param nodes in the order of their names, so that equal points are
- * @param indices the place of each
+ * @returns `point, node, point, node, …`, a node as its place among the nodes
  */
-export function ketamaCells(
+export function ketamaPairs(
   nodes: readonly PlacedNode[],
-  indices: readonly number[],
   points: number,
   label: (node: PlacedNode) => string,
 ): Uint32Array {
   let total = 0;
   for (const { weight } of nodes) total += weight;
-  const cells: number[] = [];
+  const pairs: number[] = [];
   nodes.forEach((node, i) => {
     const begin = label(node);
     const digests = digestsOf(node.weight, total, points, nodes.length);
     for (let k = 0; k < digests; k++) {
-      for (const word of md5(`${begin}-${k}`)) cells.push(word >>> 0, indices[i] as number);
+      for (const word of md5(`${begin}-${k}`)) pairs.push(word >>> 0, i);
     }
   });
-  return Uint32Array.from(cells);
+  return Uint32Array.from(pairs);
 }
 
 function digestsOf(weight: number, total: number, points: number, nodes: number): number {

@@ -1,151 +1,119 @@
-const digit = 11;
-
 /**
- * The points of a ring, in order, each beside its node: `point, node, point, node, …`, so that both come from memory at
- * once. A key belongs to the first point at or above its hash, and above the last to the first.
+ * The points of a ring, each with its node. A key belongs to the first point at or above its hash; above the last, to the
+ * first of all.
+ *
+ * The ring is cut into 2 ** bits equal parts, as many as there are points or more. Of a point in its part only the lower
+ * bits are left to be told, and they and the node fit into one number: a cell. Of each part are kept its first cell, which
+ * most often is the answer, and where its cells begin.
  *
  * ```text
- *   hash >>> shift ──→ starts ──→ … | 17 b | 23 a | 23 c | 40 b | … | 2³² − 1, the first's node
- *                                        a key of 18: a ↑
+ *   hash = part | rest       parts: … | first cell, start | first cell, start | …
+ *                                                      ↓
+ *   cells, in order:  … | rest, node | rest, node | rest, node | …
  * ```
  *
- * The ring is cut into as many equal parts as there are points or more, and `starts` says where each begins: from there
- * the point is one step away on average, however many there are. Of equal points the first has the keys: that of the
- * name that sorts first, whoever came first.
+ * So a look-up takes one or two looks into memory, however many points there are. Of equal points the first has the keys:
+ * that of the name that sorts first, whoever came first.
  */
 export class RingPoints {
   readonly count: number;
-  private readonly cells: Uint32Array;
-  private readonly starts: Uint32Array;
+  private readonly bits: number;
   private readonly shift: number;
+  /** What of a cell is the node. */
+  private readonly mask: number;
+  private readonly cells: Uint32Array;
+  private readonly parts: Uint32Array;
 
-  private constructor(sorted: Uint32Array) {
-    const count = sorted.length / 2;
-    const bits = Math.max(1, Math.ceil(Math.log2(count)));
-    const cells = new Uint32Array(sorted.length + 2);
-    cells.set(sorted);
-    cells[sorted.length] = 0xffffffff;
-    cells[sorted.length + 1] = sorted[1] ?? 0;
-    const starts = new Uint32Array(2 ** bits);
-    const shift = 32 - bits;
-    let at = 0;
-    for (let part = 0; part < starts.length; part++) {
-      const from = (part << shift) >>> 0;
-      while ((cells[at] as number) < from) at += 2;
-      starts[part] = at;
-    }
+  /** @param pairs `point, node, point, node, …` in any order; a node is a place among the names */
+  constructor(pairs: Uint32Array, names: readonly string[]) {
+    const count = pairs.length / 2;
+    const bits = Math.max(1, Math.ceil(Math.log2(Math.max(count, names.length))));
     this.count = count;
-    this.cells = cells;
-    this.starts = starts;
-    this.shift = shift;
-  }
-
-  /** Of points and their nodes in any order. Where points are equal, that of the first name must come first. */
-  static of(cells: Uint32Array): RingPoints {
-    return new RingPoints(sorted(cells));
+    this.bits = bits;
+    this.shift = 32 - bits;
+    this.mask = 2 ** bits - 1;
+    this.cells = new Uint32Array(count + 1);
+    this.parts = new Uint32Array(2 ** (bits + 1) + 2);
+    this.spread(pairs, names);
+    this.cells[count] = (this.cells[0] as number) & this.mask;
+    this.tellFirsts();
   }
 
   nodeOf(hash: number): number {
-    return this.cells[this.find(hash) + 1] as number;
+    const { parts, mask } = this;
+    const part = (hash >>> this.shift) << 1;
+    const rest = (hash << this.bits) >>> 0;
+    const first = parts[part] as number;
+    return (first >= rest ? first : (this.cells[this.after(part, rest)] as number)) & mask;
   }
 
   /** As many distinct nodes, from the hash on; fewer where the ring has fewer. */
-  nodesOf(hash: number, count: number): number[] {
-    const end = 2 * this.count;
+  nodesOf(hash: number, most: number): number[] {
+    const { count } = this;
     const found = new Set<number>();
-    let at = this.find(hash);
-    for (let left = this.count; left > 0 && found.size < count; left--) {
-      if (at >= end) at = 0;
-      found.add(this.cells[at + 1] as number);
-      at += 2;
+    let at = this.after((hash >>> this.shift) << 1, (hash << this.bits) >>> 0);
+    for (let left = count; left > 0 && found.size < most; left--) {
+      if (at === count) at = 0;
+      found.add((this.cells[at++] as number) & this.mask);
     }
     return [...found];
   }
 
-  /** In order, each with its node. */
-  *[Symbol.iterator](): Generator<[point: number, node: number]> {
-    for (let at = 0; at < 2 * this.count; at += 2) yield [this.cells[at] as number, this.cells[at + 1] as number];
+  /** As the constructor takes them, in order. */
+  pairs(): Uint32Array {
+    const pairs = new Uint32Array(2 * this.count);
+    let part = 0;
+    for (let at = 0; at < this.count; at++) {
+      while ((this.parts[2 * part + 3] as number) <= at) part++;
+      const cell = this.cells[at] as number;
+      pairs[2 * at] = (part << this.shift) | (cell >>> this.bits);
+      pairs[2 * at + 1] = cell & this.mask;
+    }
+    return pairs;
   }
 
-  /** With those of another node; `names` are those of all. */
-  with(more: Uint32Array, names: readonly string[]): RingPoints {
-    const fresh = sorted(more);
-    const own = this.cells;
-    const end = 2 * this.count;
-    const all = new Uint32Array(end + fresh.length);
-    let at = 0;
-    let next = 0;
-    for (let to = 0; to < all.length; to += 2) {
-      let mine = next === fresh.length;
-      if (!mine && at < end) {
-        const [old, point] = [own[at] as number, fresh[next] as number];
-        mine = old === point ? nameOf(own, at) < nameOf(fresh, next) : old < point;
+  /** Sorts by radix with a single digit, the part, of which few points share one: those are put in order as they come. */
+  private spread(pairs: Uint32Array, names: readonly string[]): void {
+    const { cells, parts, bits, shift, mask } = this;
+    for (let i = 0; i < pairs.length; i += 2) {
+      const next = (((pairs[i] as number) >>> shift) << 1) + 3;
+      parts[next] = (parts[next] as number) + 1;
+    }
+    for (let i = 3; i < parts.length; i += 2) parts[i] = (parts[i] as number) + (parts[i - 2] as number);
+    const taken = new Uint32Array(2 ** bits);
+    for (let i = 0; i < pairs.length; i += 2) {
+      const point = pairs[i] as number;
+      const node = pairs[i + 1] as number;
+      const rest = (point << bits) >>> 0;
+      const part = point >>> shift;
+      const start = parts[2 * part + 1] as number;
+      let at = start + (taken[part] as number);
+      taken[part] = (taken[part] as number) + 1;
+      for (; at > start; at--) {
+        const before = cells[at - 1] as number;
+        if (before < rest) break;
+        if (before <= rest + mask && (names[before & mask] as string) < (names[node] as string)) break;
+        cells[at] = before;
       }
-      all[to] = (mine ? own[at] : fresh[next]) as number;
-      all[to + 1] = (mine ? own[at + 1] : fresh[next + 1]) as number;
-      if (mine) at += 2;
-      else next += 2;
-    }
-    return new RingPoints(all);
-
-    function nameOf(cells: Uint32Array, cell: number): string {
-      return names[cells[cell + 1] as number] as string;
+      cells[at] = (rest | node) >>> 0;
     }
   }
 
-  /** Without those of a node. If it is gone for good, those after it move up one place among the names. */
-  without(node: number, gone: boolean): RingPoints {
-    const left = new Uint32Array(2 * this.count);
-    let to = 0;
-    for (let at = 0; at < 2 * this.count; at += 2) {
-      const owner = this.cells[at + 1] as number;
-      if (owner === node) continue;
-      left[to++] = this.cells[at] as number;
-      left[to++] = gone && owner > node ? owner - 1 : owner;
+  private tellFirsts(): void {
+    const { cells, parts, mask } = this;
+    for (let part = 0; part + 2 < parts.length; part += 2) {
+      const start = parts[part + 1] as number;
+      const cell = cells[start] as number;
+      // A part without points: the next one's first, at the highest rest there is.
+      parts[part] = start < (parts[part + 3] as number) ? cell : cell | ~mask;
     }
-    return new RingPoints(left.subarray(0, to));
   }
 
-  /** Where the first point at or above is. The last of the cells is above all. */
-  private find(hash: number): number {
-    const { cells } = this;
-    let at = this.starts[hash >>> this.shift] as number;
-    while ((cells[at] as number) < hash) at += 2;
+  /** Where the first cell at or above a rest of a part is, or the first of a later part. */
+  private after(part: number, rest: number): number {
+    const end = this.parts[part + 3] as number;
+    let at = this.parts[part + 1] as number;
+    while (at < end && (this.cells[at] as number) < rest) at++;
     return at;
   }
-}
-
-/** Sorted by radix, which keeps equal points in their order: three passes, where comparing would take some fourteen. */
-function sorted(cells: Uint32Array): Uint32Array {
-  const size = 1 << digit;
-  const places = new Uint32Array(3 * size);
-  for (let at = 0; at < cells.length; at += 2) {
-    const point = cells[at] as number;
-    for (let pass = 0; pass < 3; pass++) {
-      const place = pass * size + ((point >>> (pass * digit)) & (size - 1));
-      places[place] = (places[place] as number) + 2;
-    }
-  }
-  let from = cells;
-  let to = new Uint32Array(cells.length);
-  let spare = new Uint32Array(cells.length);
-  for (let pass = 0; pass < 3; pass++) {
-    let sum = 0;
-    for (let i = pass * size; i < (pass + 1) * size; i++) {
-      const count = places[i] as number;
-      places[i] = sum;
-      sum += count;
-    }
-    for (let at = 0; at < from.length; at += 2) {
-      const point = from[at] as number;
-      const place = pass * size + ((point >>> (pass * digit)) & (size - 1));
-      const target = places[place] as number;
-      places[place] = target + 2;
-      to[target] = point;
-      to[target + 1] = from[at + 1] as number;
-    }
-    from = to;
-    [to, spare] = [spare, to];
-  }
-  return from;
 }

@@ -16,12 +16,17 @@ export class Word64 {
   }
 
   multiply(high: number, low: number): this {
-    // 32 × 16 bits at a time, which doubles hold exactly.
-    const own = this.low >>> 0;
-    const lower = own * (low & 0xffff);
-    const upper = own * (low >>> 16) + Math.floor(lower / 65_536);
-    this.high = (Math.imul(this.high, low) + Math.imul(this.low, high) + Math.floor(upper / 65_536)) | 0;
-    this.low = (upper << 16) | (lower & 0xffff);
+    // 16 × 16 bits at a time, which integers hold.
+    const lower = this.low & 0xffff;
+    const upper = this.low >>> 16;
+    const below = low & 0xffff;
+    const above = low >>> 16;
+    const first = Math.imul(lower, below);
+    const second = Math.imul(upper, below) + (first >>> 16);
+    const third = Math.imul(lower, above) + (second & 0xffff);
+    const carried = Math.imul(upper, above) + (second >>> 16) + (third >>> 16);
+    this.high = (Math.imul(this.high, low) + Math.imul(this.low, high) + carried) | 0;
+    this.low = (third << 16) | (first & 0xffff);
     return this;
   }
 
