@@ -34,8 +34,8 @@ const smallPart = 0.1;
  * ```
  *
  * Yang, Zhang, Qiu, Yue and Vigfusson, "FIFO queues are all you need for cache eviction", SOSP 2023. There are as many
- * ghosts at most as main has entries. Of text keys with more than 64 characters the hashes see the first 32 and the last
- * 32: those that differ between have one ghost.
+ * ghosts at most as main has entries. Of text keys with more than 1,024 characters the hashes see the first 512 and the
+ * last 512: those that differ between have one ghost.
  *
  * @throws {TypeError | RangeError} for an option that is unknown, missing or out of range
  */
