@@ -13,28 +13,28 @@ export class Ledger {
   /** The time of the latest reservation that was not cancelled; who comes while it is ahead comes behind it. */
   latest: Milliseconds = -Infinity;
   /** What the clock said at time 0; goes back with it. */
-  #origin: Milliseconds = 0;
-  #reserved = 0;
-  readonly #spaced: boolean;
+  private origin: Milliseconds = 0;
+  private reserved = 0;
+  private readonly spaced: boolean;
 
   /** Spaced: where a later one keeps its time, nothing that was before it can be used by another. */
   constructor(spaced: boolean = false) {
-    this.#spaced = spaced;
+    this.spaced = spaced;
   }
 
   /** The time, now that the clock says so. What is no time, NaN or infinite, moves nothing. */
   advance(now: Milliseconds): Milliseconds {
-    const time = now - this.#origin;
+    const time = now - this.origin;
     if (!(Math.abs(time) < Infinity)) return this.time;
     if (time > this.time) this.time = time;
-    else if (time < this.time) this.#stepBack(now);
+    else if (time < this.time) this.stepBack(now);
     return this.time;
   }
 
-  #stepBack(now: Milliseconds): void {
-    this.#origin = now - this.time;
+  private stepBack(now: Milliseconds): void {
+    this.origin = now - this.time;
     // As that may be rounded, and must say the same the next time.
-    this.time = Math.max(this.time, now - this.#origin);
+    this.time = Math.max(this.time, now - this.origin);
   }
 
   /** How long after `now`, to which it was just advanced, it is `time`: rounded up, so that it will really be by then. */
@@ -43,7 +43,7 @@ export class Ledger {
     let wait = time - this.time;
     if (!(wait > 0)) return 0;
     let step = Number.EPSILON * Math.max(Math.abs(now), Math.abs(time), wait);
-    for (; now + wait - this.#origin < time; step *= 2) wait += step;
+    for (; now + wait - this.origin < time; step *= 2) wait += step;
     return wait;
   }
 
@@ -55,18 +55,18 @@ export class Ledger {
   reserve(now: Milliseconds, time: Milliseconds, cost: number, giveBack: (given: number) => void): Reservation {
     const before = this.latest;
     if (cost > 0) this.latest = Math.max(before, time);
-    this.#reserved += cost;
-    const reserved = this.#reserved;
+    this.reserved += cost;
+    const reserved = this.reserved;
     let charged = cost;
     return {
       at: now + this.wait(now, time),
       cancel: (now) => {
         if (this.advance(now) > time || charged === 0) return 0;
-        const after = this.#spaced ? charged : Math.max(this.#reserved - reserved, 0);
+        const after = this.spaced ? charged : Math.max(this.reserved - reserved, 0);
         const given = this.latest > time ? Math.max(charged - after, 0) : charged;
         charged = 0;
-        if (this.#reserved === reserved) {
-          this.#reserved -= cost;
+        if (this.reserved === reserved) {
+          this.reserved -= cost;
           this.latest = before;
         }
         if (given > 0) giveBack(given);

@@ -43,135 +43,135 @@ export function changed(before: WindowMeterOptions, limits: MeterLimits): Window
  * or into a later one: nobody overtakes.
  */
 export class WindowMeter implements Meter {
-  readonly #factory: string;
+  private readonly factory: string;
   /** Whether the window before counts too, as far as it still overlaps with the last `interval`. */
-  readonly #sliding: boolean;
-  readonly #ledger = new Ledger();
-  #limit: number;
-  #interval: Milliseconds;
+  private readonly sliding: boolean;
+  private readonly ledger = new Ledger();
+  private limit: number;
+  private interval: Milliseconds;
   /** The window at hand, counted from time 0, and when it ends. */
-  #index = -Infinity;
-  #end: Milliseconds = -Infinity;
+  private index = -Infinity;
+  private end: Milliseconds = -Infinity;
   /** 0 where windows are fixed. */
-  #previous = 0;
-  #current = 0;
+  private previous = 0;
+  private current = 0;
   /** Windows to come, the last of them not empty. */
-  readonly #ahead: number[] = [];
+  private readonly ahead: number[] = [];
   /** By how much the numbers of windows have changed with the interval. */
-  #renumbered = 0;
+  private renumbered = 0;
 
   constructor(factory: string, sliding: boolean, options: WindowMeterOptions) {
-    this.#factory = factory;
-    this.#sliding = sliding;
+    this.factory = factory;
+    this.sliding = sliding;
     const { limit, interval } = windowLimits(factory, options);
-    this.#limit = limit;
-    this.#interval = interval;
+    this.limit = limit;
+    this.interval = interval;
   }
 
   tryAcquire(now: Milliseconds, cost: number = 1): boolean {
     checkCost(cost);
-    const time = this.#advance(now);
-    const taken = this.#current + cost;
-    if (this.#ahead.length > 0 || taken > this.#limit + rounding || !Number.isFinite(now)) return false;
+    const time = this.advance(now);
+    const taken = this.current + cost;
+    if (this.ahead.length > 0 || taken > this.limit + rounding || !Number.isFinite(now)) return false;
     // Where both windows fit in there is nothing to work out; else times are compared, as for who waits, and not counts.
-    if (this.#previous > this.#limit - taken && this.#freeAt(this.#index, this.#previous, taken) > time) return false;
-    this.#current = taken;
+    if (this.previous > this.limit - taken && this.freeAt(this.index, this.previous, taken) > time) return false;
+    this.current = taken;
     return true;
   }
 
   retryAfter(now: Milliseconds, cost: number = 1): Milliseconds {
     checkCost(cost);
-    this.#advance(now);
-    return cost > this.#limit ? Infinity : this.#ledger.wait(now, this.#place(cost).at);
+    this.advance(now);
+    return cost > this.limit ? Infinity : this.ledger.wait(now, this.place(cost).at);
   }
 
   reserve(now: Milliseconds, cost: number = 1, maxWait: Milliseconds = Infinity): Reservation | undefined {
     checkCost(cost);
-    this.#advance(now);
-    if (cost > this.#limit) return undefined;
-    const { at, offset } = this.#place(cost);
-    if (!(this.#ledger.wait(now, at) <= maxWait)) return undefined;
-    if (cost > 0) this.#add(offset, cost);
-    const window = this.#index + offset - this.#renumbered;
-    return this.#ledger.reserve(now, at, cost, (given) => {
-      this.#turn();
-      this.#add(window + this.#renumbered - this.#index, -given);
+    this.advance(now);
+    if (cost > this.limit) return undefined;
+    const { at, offset } = this.place(cost);
+    if (!(this.ledger.wait(now, at) <= maxWait)) return undefined;
+    if (cost > 0) this.add(offset, cost);
+    const window = this.index + offset - this.renumbered;
+    return this.ledger.reserve(now, at, cost, (given) => {
+      this.turn();
+      this.add(window + this.renumbered - this.index, -given);
     });
   }
 
   available(now: Milliseconds): number {
-    const time = this.#advance(now);
-    if (this.#ahead.length > 0) return -this.#ahead.reduce((sum, count) => sum + count);
-    return this.#limit - this.#current - (this.#previous * (this.#end - time)) / this.#interval;
+    const time = this.advance(now);
+    if (this.ahead.length > 0) return -this.ahead.reduce((sum, count) => sum + count);
+    return this.limit - this.current - (this.previous * (this.end - time)) / this.interval;
   }
 
   update(now: Milliseconds, limits: MeterLimits): void {
-    const before = { limit: this.#limit, interval: this.#interval };
-    const { limit, interval } = windowLimits(this.#factory, changed(before, limits));
-    const time = this.#advance(now);
-    this.#limit = limit;
-    if (interval === this.#interval) return;
-    this.#interval = interval;
+    const before = { limit: this.limit, interval: this.interval };
+    const { limit, interval } = windowLimits(this.factory, changed(before, limits));
+    const time = this.advance(now);
+    this.limit = limit;
+    if (interval === this.interval) return;
+    this.interval = interval;
     // It may not have been asked for a time yet.
     if (time === -Infinity) return;
-    const index = this.#windowOf(time);
-    this.#renumbered += index - this.#index;
-    this.#index = index;
-    this.#end = (index + 1) * interval;
+    const index = this.windowOf(time);
+    this.renumbered += index - this.index;
+    this.index = index;
+    this.end = (index + 1) * interval;
   }
 
-  #advance(now: Milliseconds): Milliseconds {
-    const time = this.#ledger.advance(now);
-    if (time >= this.#end) this.#turn();
+  private advance(now: Milliseconds): Milliseconds {
+    const time = this.ledger.advance(now);
+    if (time >= this.end) this.turn();
     return time;
   }
 
-  #turn(): void {
-    const index = this.#windowOf(this.#ledger.time);
-    const steps = Math.min(index - this.#index, this.#ahead.length + 2);
+  private turn(): void {
+    const index = this.windowOf(this.ledger.time);
+    const steps = Math.min(index - this.index, this.ahead.length + 2);
     for (let step = 0; step < steps; step++) {
-      this.#previous = this.#sliding ? this.#current : 0;
-      this.#current = this.#ahead.shift() ?? 0;
+      this.previous = this.sliding ? this.current : 0;
+      this.current = this.ahead.shift() ?? 0;
     }
-    this.#index = index;
-    this.#end = (index + 1) * this.#interval;
+    this.index = index;
+    this.end = (index + 1) * this.interval;
   }
 
   /** Windows begin at `index * interval` as that is rounded, here and wherever a wait is worked out. */
-  #windowOf(time: Milliseconds): number {
-    const index = Math.floor(time / this.#interval);
-    if ((index + 1) * this.#interval <= time) return index + 1;
-    return index * this.#interval > time ? index - 1 : index;
+  private windowOf(time: Milliseconds): number {
+    const index = Math.floor(time / this.interval);
+    if ((index + 1) * this.interval <= time) return index + 1;
+    return index * this.interval > time ? index - 1 : index;
   }
 
   /** When a window has room for so much; `Infinity` if never before it ends. */
-  #freeAt(index: number, previous: number, taken: number): Milliseconds {
-    if (taken > this.#limit + rounding) return Infinity;
-    const room = Math.max(0, this.#limit - taken);
-    const start = index * this.#interval;
-    return previous > room ? start + this.#interval * (1 - room / previous) : start;
+  private freeAt(index: number, previous: number, taken: number): Milliseconds {
+    if (taken > this.limit + rounding) return Infinity;
+    const room = Math.max(0, this.limit - taken);
+    const start = index * this.interval;
+    return previous > room ? start + this.interval * (1 - room / previous) : start;
   }
 
   /** Where and when a cost can be had, in no window before the last that is taken. Two behind that all are empty. */
-  #place(cost: number): { at: Milliseconds; offset: number } {
-    const empty = this.#ahead.length + 2;
-    for (let offset = this.#ahead.length; ; offset++) {
-      const index = this.#index + offset;
-      const previous = offset > 0 && !this.#sliding ? 0 : this.#count(offset - 1);
-      const at = Math.max(this.#freeAt(index, previous, this.#count(offset) + cost), this.#ledger.time);
+  private place(cost: number): { at: Milliseconds; offset: number } {
+    const empty = this.ahead.length + 2;
+    for (let offset = this.ahead.length; ; offset++) {
+      const index = this.index + offset;
+      const previous = offset > 0 && !this.sliding ? 0 : this.count(offset - 1);
+      const at = Math.max(this.freeAt(index, previous, this.count(offset) + cost), this.ledger.time);
       // Where windows are shorter than the steps between the clock's numbers, none of them may end after it began.
-      if (at < (index + 1) * this.#interval || offset === empty) return { at, offset };
+      if (at < (index + 1) * this.interval || offset === empty) return { at, offset };
     }
   }
 
-  #count(offset: number): number {
-    if (offset <= 0) return offset < 0 ? this.#previous : this.#current;
-    return this.#ahead[offset - 1] ?? 0;
+  private count(offset: number): number {
+    if (offset <= 0) return offset < 0 ? this.previous : this.current;
+    return this.ahead[offset - 1] ?? 0;
   }
 
-  #add(offset: number, cost: number): void {
-    const ahead = this.#ahead;
-    if (offset <= 0) this.#current = Math.max(this.#current + cost, 0);
+  private add(offset: number, cost: number): void {
+    const ahead = this.ahead;
+    if (offset <= 0) this.current = Math.max(this.current + cost, 0);
     else {
       while (ahead.length < offset) ahead.push(0);
       ahead[offset - 1] = (ahead[offset - 1] as number) + cost;
