@@ -100,6 +100,13 @@ export { type Memoized, type MemoizeOptions, memoize } from './compositions/memo
 export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';
 export { type Replicas, type ReplicasOptions, replicas } from './compositions/replicas.ts';
 export {
+  type ReshardOptions,
+  type ReshardProgress,
+  type Sharding,
+  type ShardingOptions,
+  sharding,
+} from './compositions/sharding.ts';
+export {
   type ShuffleShard,
   type ShuffleShardEvent,
   type ShuffleShardOptions,

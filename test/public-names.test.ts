@@ -43,7 +43,7 @@ test('holdfast exports these names', () => {
       murmur3 xxhash32 xxhash64 fnv1a crc16 crc32
       degradation eventLoopDelay
       loadBalancer leastLoaded roundRobin weightedRoundRobin leastConnections powerOfTwoChoices peakEwma
-      uniformRandom consistentHash subset healthCheck heartbeat phiAccrual outlierEjection failover supervise drain replicas
+      uniformRandom consistentHash subset healthCheck heartbeat phiAccrual outlierEjection failover supervise drain replicas sharding
       perKey shuffleShard loadThrough lint standardPipeline standardHedging
       RejectedError CircuitOpenError BulkheadFullError RateLimitedError ConcurrencyLimitedError ShedError NoTargetError
       TimeoutError AbandonedError
@@ -80,6 +80,7 @@ test('holdfast exports these types', () => {
       LoadThrough LoadThroughOptions LoadThroughEvent WriteBehindOptions PendingWrite
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
       Failover FailoverOptions SwitchOptions SuperviseOptions Supervised DrainOptions ReplicasOptions Replicas
+      ShardingOptions Sharding ReshardOptions ReshardProgress
       Placement PlacementKey PlacementNode HashRingOptions RendezvousHashOptions MaglevTableOptions
       BoundedLoads BoundedLoadsOptions Move
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent

@@ -30,13 +30,18 @@ export class CallsUnderWay {
 
   /** Whether a call is made inside one of these, which so waits for it; only a context that was handed on can tell. */
   isAround(context: Context): boolean {
-    let scope = context instanceof Scope ? context : undefined;
-    while (scope !== undefined && !this.contexts.has(scope)) scope = scope.around;
-    return scope !== undefined;
+    return isInside(context, this.contexts);
   }
 
   /** Resolves once there are none. */
   drained(): Promise<void> {
     return this.contexts.size === 0 ? Promise.resolve() : new Promise((resolve) => this.empty.push(resolve));
   }
+}
+
+/** Whether a call is made inside one that got one of these contexts. */
+export function isInside(context: Context, contexts: ReadonlySet<Context>): boolean {
+  let scope = context instanceof Scope ? context : undefined;
+  while (scope !== undefined && !contexts.has(scope)) scope = scope.around;
+  return scope !== undefined;
 }

@@ -1,0 +1,312 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+import { HashRing } from '../../src/algorithms/hash-ring.ts';
+import type { Placement, PlacementKey } from '../../src/algorithms/placement.ts';
+import { RendezvousHash } from '../../src/algorithms/rendezvous-hash.ts';
+import { type ReshardOptions, type Sharding, type ShardingOptions, sharding } from '../../src/compositions/sharding.ts';
+import { NoTargetError, RejectedError } from '../../src/core/errors.ts';
+import { pipeline } from '../../src/core/pipeline.ts';
+import type { Context } from '../../src/core/policy.ts';
+import { retry } from '../../src/policies/retry.ts';
+import { ManualClock } from '../../src/testing/manual-clock.ts';
+
+interface Node {
+  readonly name: string;
+}
+const nodes: Node[] = ['a', 'b', 'c', 'd'].map((name) => ({ name }));
+const keys = Array.from({ length: 40 }, (_, i) => `key-${i}`);
+
+function call(
+  shards: Sharding<Node>,
+  key: PlacementKey,
+  task: (node: Node, context: Context) => unknown = ({ name }) => name,
+): Promise<unknown> {
+  return pipeline().execute(shards.forKey(key).route(task));
+}
+
+/** Two rings, and the keys that move from one to the other. */
+function setUp(replicas = 1) {
+  const before = new HashRing({ nodes: ['a', 'b'] });
+  const after = new HashRing({ nodes: ['a', 'b', 'c'] });
+  const shards = sharding({ placement: before, targets: nodes, replicas });
+  const moving = keys.filter((key) => before.owner(key) !== after.owner(key));
+  const log: string[] = [];
+  const move = async (key: string, from: Node, to: Node): Promise<void> => {
+    log.push(`${key} ${from.name} ${to.name}`);
+  };
+  const first = moving[0] as string;
+  return { before, after, shards, moving, log, move, first };
+}
+
+test('sends calls to the target that has the key, which gets the very object, in the same turn [1]', async () => {
+  for (const placement of [new HashRing({ nodes: ['a', 'b', 'c'] }), new RendezvousHash({ nodes: ['a', 'b', 'c'] })]) {
+    const shards = sharding({ placement, targets: nodes });
+    for (const key of [...keys, '', new Uint8Array([0, 255, 3])]) {
+      let got: unknown;
+      const done = call(shards, key, (node) => (got = node));
+      assert.equal(
+        got,
+        nodes.find(({ name }) => name === placement.owner(key)),
+      );
+      assert.equal(await done, got);
+    }
+  }
+});
+
+test('tells all targets of a key, and a retry goes on through them', async () => {
+  const placement = new HashRing({ nodes: ['a', 'b', 'c', 'd'] });
+  const shards = sharding({ placement, targets: nodes, replicas: 3 });
+  const names = shards.owners('key').map(({ name }) => name);
+  assert.deepEqual(names, placement.owners('key', 3));
+  const clock = new ManualClock();
+  const seen: string[] = [];
+  const done = retry({ maxAttempts: 4, clock }).execute(
+    shards.forKey('key').route(({ name }) => {
+      seen.push(name);
+      throw new Error('no');
+    }),
+  );
+  done.catch(() => {});
+  await clock.advance(10_000);
+  assert.deepEqual(seen, [...names, names[0]]);
+});
+
+test('finds no target where there are no nodes, or a node is no target', async () => {
+  const placement = new HashRing();
+  const shards = sharding({ placement, targets: nodes });
+  await assert.rejects(call(shards, 'key'), NoTargetError);
+  assert.throws(() => shards.owners('key'), NoTargetError);
+  placement.add('z');
+  await assert.rejects(
+    call(shards, 'key'),
+    (error) => error instanceof NoTargetError && error.message === 'z is no target',
+  );
+});
+
+test('moves the keys that another placement has elsewhere, and tells how far it is', async () => {
+  const { after, shards, moving, log, move } = setUp();
+  const progress: unknown[] = [];
+  await shards.reshard({ to: after, keys, move, batch: 4, onProgress: (each) => progress.push(each) });
+  assert.deepEqual(
+    log.map((line) => line.split(' ')[0]),
+    moving,
+  );
+  assert.ok(log.every((line) => line.endsWith(' c')));
+  assert.ok(moving.length > 4 && progress.length === Math.ceil(moving.length / 4));
+  assert.deepEqual(progress.at(-1), { moved: moving.length, kept: keys.length - moving.length, last: 'key-39' });
+  for (const key of keys) assert.equal(await call(shards, key), after.owner(key));
+});
+
+test('before a key is moved its calls go to the old target, while it is they wait, and after it they go to the new', async () => {
+  const { after, shards, first, moving } = setUp();
+  const second = moving[1] as string;
+  let done = (): void => {};
+  const resharding = shards.reshard({
+    to: after,
+    keys: [first, second],
+    move: () => new Promise((resolve) => (done = resolve)),
+    batch: 1,
+  });
+  await new Promise(setImmediate);
+  const waiting = call(shards, first);
+  let settled = false;
+  waiting.finally(() => (settled = true)).catch(() => {});
+  assert.notEqual(await call(shards, second), 'c');
+  assert.equal(settled, false);
+  done();
+  assert.equal(await waiting, 'c');
+  await new Promise(setImmediate);
+  done();
+  // It was called meanwhile, so it is moved, but not twice.
+  await resharding;
+  assert.equal(await call(shards, second), 'c');
+});
+
+test('a move waits for the calls of its key that are under way, and a call made inside one is not held', async () => {
+  const { after, shards, first, log, move, before } = setUp();
+  let go = (): void => {};
+  const outer = call(shards, first, async ({ name }, context) => {
+    await new Promise<void>((resolve) => (go = resolve));
+    const inner = await pipeline().execute(
+      shards.forKey(first).route((node) => node.name),
+      context,
+    );
+    return `${name} ${inner}`;
+  });
+  const resharding = shards.reshard({ to: after, keys: [first], move });
+  await new Promise(setImmediate);
+  assert.deepEqual(log, []);
+  go();
+  const old = before.owner(first);
+  assert.equal(await outer, `${old} ${old}`);
+  await resharding;
+  assert.deepEqual(log, [`${first} ${old} c`]);
+});
+
+test('moves what was made at an old target while it went on, though it is not listed', async () => {
+  const { after, shards, moving, first, log, move, before } = setUp();
+  const [, fresh] = moving as [string, string];
+  const resharding = shards.reshard({ to: after, keys: [first], move });
+  assert.equal(await call(shards, fresh), before.owner(fresh));
+  await resharding;
+  assert.deepEqual(
+    log.map((line) => line.split(' ')[0]),
+    [first, fresh],
+  );
+  assert.equal(await call(shards, fresh), 'c');
+});
+
+test('gives each new holder of a key its copy, from the old owner', async () => {
+  const { before, after, shards, log, move } = setUp(2);
+  await shards.reshard({ to: after, keys, move });
+  const expected = keys.flatMap((key) =>
+    after
+      .owners(key, 2)
+      .filter((name) => !before.owners(key, 2).includes(name))
+      .map((name) => `${key} ${before.owner(key)} ${name}`),
+  );
+  assert.deepEqual(log, expected);
+});
+
+test('stops when told to, works on half-way, and resumes', async () => {
+  const { before, after, shards, moving, log, move } = setUp();
+  const controller = new AbortController();
+  let last: string | undefined;
+  const stopped = shards.reshard({
+    to: after,
+    keys,
+    move,
+    batch: 2,
+    onProgress: (progress) => {
+      last = progress.last;
+      controller.abort('enough');
+    },
+    signal: controller.signal,
+  });
+  await assert.rejects(stopped, (reason) => reason === 'enough');
+  assert.equal(log.length, 2);
+  for (const [i, key] of moving.entries()) assert.equal(await call(shards, key), i < 2 ? 'c' : before.owner(key));
+  await assert.rejects(shards.reshard({ to: before, keys, move }), RejectedError);
+  await shards.reshard({ to: after, keys, move, after: last });
+  assert.deepEqual(
+    log.map((line) => line.split(' ')[0]),
+    moving,
+  );
+});
+
+test('stops though a call of a key is never done', async () => {
+  const { after, shards, first, log, move } = setUp();
+  const hanging = call(shards, first, () => new Promise(() => {}));
+  hanging.catch(() => {});
+  const controller = new AbortController();
+  const resharding = shards.reshard({ to: after, keys, move, signal: controller.signal });
+  await new Promise(setImmediate);
+  controller.abort('enough');
+  await assert.rejects(resharding, (reason) => reason === 'enough');
+  assert.ok(!log.some((line) => line.startsWith(`${first} `)));
+  assert.notEqual(await call(shards, first), 'c');
+});
+
+test('resumes in a new process, where keys up to the one given are taken to be moved', async () => {
+  const { after, shards, moving, log, move } = setUp();
+  await shards.reshard({ to: after, keys, move, after: moving[2] as string });
+  assert.deepEqual(
+    log.map((line) => line.split(' ')[0]),
+    moving.slice(3),
+  );
+  for (const key of keys) assert.equal(await call(shards, key), after.owner(key));
+});
+
+test('a move that fails leaves its key where it was, and the rest to a later run', async () => {
+  const { before, after, shards, moving, log, move, first } = setUp();
+  const error = new Error('disk full');
+  const failing = shards.reshard({
+    to: after,
+    keys,
+    move: (key, from, to) => (key === first ? Promise.reject(error) : move(key, from, to)),
+    batch: 3,
+  });
+  await assert.rejects(failing, (thrown) => thrown === error);
+  assert.equal(log.length, 2);
+  assert.equal(await call(shards, first), before.owner(first));
+  await shards.reshard({ to: after, keys, move });
+  assert.equal(log.length, moving.length);
+});
+
+test('takes a wrong place to resume from for what it is, and moves nothing by it', async () => {
+  const { before, after, shards, log, move, first } = setUp();
+  await assert.rejects(shards.reshard({ to: after, keys, move, after: 'no key' }), RangeError);
+  assert.deepEqual(log, []);
+  assert.equal(await call(shards, first), before.owner(first));
+});
+
+test('reads keys as they come, from anywhere, and each once', async () => {
+  const { after, shards, moving, log, move } = setUp();
+  async function* slowly() {
+    for (const key of keys) {
+      await undefined;
+      yield key;
+      yield key;
+    }
+  }
+  await shards.reshard({ to: after, keys: slowly(), move });
+  assert.deepEqual(
+    log.map((line) => line.split(' ')[0]),
+    moving,
+  );
+});
+
+test('one reshard at a time', async () => {
+  const { after, shards, move } = setUp();
+  const running = shards.reshard({ to: after, keys, move });
+  await assert.rejects(shards.reshard({ to: after, keys, move }), RejectedError);
+  await running;
+});
+
+test('a call that waits for its key can be called off, and one called off before leaves nothing behind', async () => {
+  const { after, shards, first } = setUp();
+  let done = (): void => {};
+  const resharding = shards.reshard({
+    to: after,
+    keys: [first],
+    move: () => new Promise((resolve) => (done = resolve)),
+  });
+  await new Promise(setImmediate);
+  const caller = new AbortController();
+  const route = shards.forKey(first).route(({ name }) => name);
+  const waiting = pipeline().execute(route, { signal: caller.signal });
+  caller.abort('bye');
+  await assert.rejects(waiting, (reason) => reason === 'bye');
+  await assert.rejects(pipeline().execute(route, { signal: caller.signal }), (reason) => reason === 'bye');
+  const late = pipeline().execute(route, { deadline: 0 });
+  await assert.rejects(late, RejectedError);
+  done();
+  await resharding;
+});
+
+test('takes no options but good ones [7]', async () => {
+  const placement: Placement = new HashRing({ nodes: ['a'] });
+  const bad: [options: unknown, error: RegExp][] = [
+    [{ targets: nodes }, /sharding: placement must be an object with owner, owners, snapshot, got undefined/],
+    [{ placement }, /sharding: targets must be iterable/],
+    [{ placement, targets: [] }, /sharding: targets must be one or more/],
+    [{ placement, targets: nodes, replicas: 0 }, /sharding: replicas must be a positive integer/],
+    [{ placement, targets: nodes, replica: 1 }, /did you mean "replicas"/],
+  ];
+  for (const [options, error] of bad) assert.throws(() => sharding(options as ShardingOptions<Node>), error);
+  const shards = sharding({ placement, targets: nodes });
+  assert.throws(() => shards.forKey(1 as unknown as string), /sharding: key must be a string/);
+  const move = async (): Promise<void> => {};
+  const worse: [options: unknown, error: RegExp][] = [
+    [{ keys, move }, /reshard: to must be an object/],
+    [{ to: placement, move }, /reshard: keys must be iterable/],
+    [{ to: placement, keys }, /reshard: move must be a function/],
+    [{ to: placement, keys, move, batch: 0 }, /reshard: batch must be/],
+    [{ to: placement, keys, move, after: 1 }, /reshard: after must be a string/],
+    [{ to: placement, keys, move, signal: 1 }, /reshard: signal must be/],
+    [{ to: placement, keys, move, onprogress: move }, /did you mean "onProgress"/],
+    [{ to: new HashRing({ nodes: ['z'] }), keys, move }, /reshard: to has no target "z"/],
+  ];
+  for (const [options, error] of worse)
+    await assert.rejects(shards.reshard(options as ReshardOptions<string, Node>), error);
+});
