@@ -115,12 +115,10 @@ export function cellRows(cells: readonly Cell[], policies: readonly string[]): s
 }
 
 export function changeRows(changes: readonly Change[]): string[][] {
-  return changes.map(({ from, to, ratio, steady }) => [
+  return changes.map(({ from, to, ratio, steady, fresh }) => [
     from,
     to,
-    digits(ratio),
-    digits(steady),
-    digits(steady - ratio),
+    ...[ratio, fresh, steady, steady - ratio].map(digits),
   ]);
 }
 
@@ -171,15 +169,16 @@ export function page(result: Result, figures: readonly Requirement[]): string {
   return `# Hit ratios
 
 Written by \`npm run bench:hit-ratio\`, which plays all of this and fails where a figure is missed. It goes the same way
-every time. A hit ratio is the share of accesses whose key the cache held; one that was not held is put in.
+every time, but for transitory, which draws lots of its own. A hit ratio is the share of accesses whose key the cache held;
+one that was not held is put in.
 
 - **opt** knows the future (Belady, 1966, with the choice to take nothing in): no cache is better.
 - **÷ optimum** is a hit ratio divided by that of opt; **gap closed** how much it has of what lies between LRU and opt,
   where that is more than half a point. Both are means over traces, each of which is the mean over its sizes first.
 - **LFU** is without ageing here, as in the literature; the other row has it.
 - **TinyLFU, strings** has keys that are strings, and nothing else to go by.
-- **quick-lru** keeps up to twice what it is told, and was told half. **mnemonist** and **tiny-lru** are plain LRUs, and
-  give the figures of LRU.
+- **quick-lru** keeps up to twice what it is told, and was told half, so that it holds no more than others. **mnemonist** and
+  **tiny-lru** are plain LRUs, and give the figures of LRU.
 - **arc**, **lirs** and **caffeine** were measured with other programs, the last with the Java library itself: its
   release 3.2.2, and its development head of August 2026.
 ${leftOut.length === 0 ? '' : `\nLeft out: ${leftOut.join(', ')}.\n`}
@@ -209,5 +208,7 @@ Zipf's law over four capacities of keys; a loop one and a half capacities long; 
 one capacity of keys, with a key that never comes again for each of them.
 
 ${markdown(changeHeader, changeRows(changes))}
+## Charts
+
 ${charts.map(({ name, title }) => `![${title}](charts/${name}.svg)\n`).join('\n')}`;
 }
