@@ -19,12 +19,12 @@ const smallPart = 0.1;
  * once there, and a ghost one, of hashes alone, for what left the small one unused.
  *
  * When room is needed and the small queue has its tenth, its end goes to main if it was used more than once, and leaves if
- * not; otherwise the end of main comes to its front again as often as it was used, up to three times, and then leaves. What comes back
- * while its ghost is there goes to main at once. Before one goes from small to a main queue that is full, main lets go of
- * one, so that room is now and then made for two.
+ * not; otherwise the end of main comes to its front again as often as it was used, up to three times, and then leaves. What
+ * comes back while its ghost is there goes to main at once. Before one goes from small to a main queue that is full, main
+ * lets go of one, so that room is now and then made for two.
  *
- * A hit moves nothing. What is asked for once is gone after a tenth of the time it would have in a list, so that scans do little
- * harm; what is asked for again only after that leaves as well, and comes to stay the second time.
+ * A hit moves nothing. What is asked for once is gone after a tenth of the time it would have in a list, so that scans do
+ * little harm; what is asked for again only after that leaves as well, and comes to stay the second time.
  *
  * ```text
  *          not seen lately            used more than once
@@ -61,8 +61,7 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
     let slot = this.slots.get(key);
     if (this.watched) slot = this.heed(key, slot);
     if (slot === undefined) return undefined;
-    const state = this.states[slot] as number;
-    if ((state & uses) < uses) this.states[slot] = state + 1;
+    this.touch(slot);
     return this.values[slot] as V;
   }
 

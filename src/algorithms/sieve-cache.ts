@@ -7,10 +7,9 @@ import { SlotCache } from './slot-cache.ts';
  * needed. Whom it finds marked stays where it is, without its mark; the first one without leaves, and there the hand
  * waits.
  *
- * New entries come in behind the hand's back and must be used before it is there, so that what is asked for once goes soon.
- * A hit moves nothing. It is right for skewed demand, as that of the web. Where what is new is asked for again soon and
- * what is old no longer, as in `corda-vaultservice`, it does far worse than `LruCache`: the hand wakes seldom, and what was
- * marked once stays.
+ * A hit moves nothing, and what is asked for once goes soon. It is right for skewed demand, as that of the web. Where what
+ * is new is asked for again just once or twice, and soon, it does far worse than `LruCache`: the hand stays among the
+ * newest, and what got its mark long ago is never looked at again.
  *
  * ```text
  *   new ──→ newest · ○ · ● · ○ · ● · oldest      ○ unmarked   ● marked
@@ -39,12 +38,13 @@ export class SieveCache<K, V> extends SlotCache<K, V> {
     let slot = this.slots.get(key);
     if (this.watched) slot = this.heed(key, slot);
     if (slot === undefined) return undefined;
-    this.visited[slot] = 1;
+    this.touch(slot);
     return this.values[slot] as V;
   }
 
   protected touch(slot: number): void {
-    this.visited[slot] = 1;
+    // Most have their mark, and to look costs less than to write.
+    if (this.visited[slot] === 0) this.visited[slot] = 1;
   }
 
   protected link(_slot: number): void {}
