@@ -8,7 +8,7 @@ import { RingPoints } from './ring-points.ts';
 export interface HashRingOptions {
   /** Names, or `{ name, weight, port }`. Default none. */
   nodes?: Iterable<PlacementNode> | undefined;
-  /** Points of a node of weight 1, up to 65,536; with ketama of a node on average, 8 or more. Default 1,000; ketama 160. */
+  /** Points of a node of weight 1, up to 65,536; with ketama of a node on average, 8 or more. Default 1,280; ketama 160. */
   virtualNodes?: number | undefined;
   /** Where the points lie: 'ketama' as libmemcached has them, 'ketama-spy' as spymemcached. Default 'murmur3'. */
   scheme?: 'murmur3' | 'ketama' | 'ketama-spy' | undefined;
@@ -25,7 +25,7 @@ const mostPoints = 2 ** 20;
  *
  * With the 'murmur3' scheme a node's points depend on its name and weight alone. So a node that comes takes only what is
  * its own from then on, one that goes leaves only what was, and a new weight takes or leaves only the difference. With
- * 1,000 points a node, the fullest of 100 equal nodes has 1.08 times the mean of all keys; with 160 it has 1.2 times.
+ * 1,280 points a node, the fullest of 100 equal nodes has 1.07 times the mean of all keys; with 160 it has 1.2 times.
  * (Karger and others, "Consistent hashing and random trees", 1997.)
  *
  * The ketama schemes put each key where clients of libmemcached (weighted ketama) or spymemcached do. They count the points
@@ -53,7 +53,7 @@ export class HashRing extends NodePlacement {
     const { scheme = 'murmur3', hash } = rest;
     this.options = rest;
     this.ketamaLabel = labels[scheme];
-    this.virtualNodes = rest.virtualNodes ?? (this.ketamaLabel ? 160 : 1_000);
+    this.virtualNodes = rest.virtualNodes ?? (this.ketamaLabel ? 160 : 1_280);
     if (this.ketamaLabel && hash) throw new TypeError(`HashRing: hash and the scheme ${scheme} exclude each other`);
     if (this.ketamaLabel && this.virtualNodes < 8) {
       throw new RangeError(`HashRing: virtualNodes must be 8 or more with ${scheme}, got ${this.virtualNodes}`);
