@@ -58,7 +58,7 @@ for (const { name, real, sizes, load } of sources(options.traces).filter(({ name
   for (const size of sizes(trace)) cells.push(cell(trace, real, next, strings, size));
   if (name in changing) {
     say(`${name}, over time`);
-    const shown = policies.filter(({ name }) => inCharts.includes(name));
+    const shown = inCharts.flatMap((name) => policies.filter((policy) => policy.name === name));
     charts.push(overTime(shown, trace, changing[name] as number));
   }
 }
