@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { NoTargetError } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
 import { checked, duration, object, objectWith, typed } from '../core/options.ts';
-import { classifyGuarded } from '../core/outcome.ts';
+import { classifyGuarded, type Verdict } from '../core/outcome.ts';
 import type { Context, Milliseconds } from '../core/policy.ts';
 import type { Router, Target } from '../core/router.ts';
 import { byName, healths, iterable } from '../core/targets.ts';
@@ -59,8 +59,8 @@ class ToldCall<T extends Target> extends Visit {
     this.health = health;
   }
 
-  protected override judge(...of: Parameters<Visit['judge']>): void {
-    for (const each of this.health) each.record?.(this.target, ...of);
+  protected override judge(verdict: Verdict, elapsed: Milliseconds, now: Milliseconds): void {
+    for (const each of this.health) each.record?.(this.target, verdict, elapsed, now);
   }
 
   protected override leave(): void {}
