@@ -1,7 +1,8 @@
+import { eligible } from '../algorithms/eligible.ts';
 import { leastLoaded } from '../algorithms/pick-latency.ts';
 import { slowStartShare } from '../algorithms/slow-start.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { NoTargetError } from '../core/errors.ts';
+import { isRejection, NoTargetError } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
 import { checked, duration, number, object, objectWith, positive, shown, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
@@ -52,9 +53,6 @@ export interface Balancer<T extends Target = Target> extends Router<T>, Disposab
   readonly endpoints: readonly Endpoint<T>[];
 }
 
-/** How much more than its share a zone can take, so that it keeps all its calls while that much less of it is up. */
-const overprovision = 1.4;
-
 const nobodyTried: ReadonlySet<string> = /* @__PURE__ */ new Set();
 
 /** An endpoint, and who waits for it to be drained. */
@@ -79,7 +77,13 @@ class Place<T extends Target> implements Endpoint<T> {
 class PlacedCall<T extends Target> extends Visit {
   private readonly place: Place<T>;
   private readonly tried: Set<string> | undefined;
-  private readonly told: (place: Place<T>, verdict: Verdict, elapsed: Milliseconds, now: Milliseconds) => void;
+  private readonly told: (
+    place: Place<T>,
+    verdict: Verdict,
+    elapsed: Milliseconds,
+    now: Milliseconds,
+    turnedAway: boolean,
+  ) => void;
 
   constructor(
     host: Host & { readonly told: PlacedCall<T>['told'] },
@@ -96,9 +100,10 @@ class PlacedCall<T extends Target> extends Visit {
   }
 
   protected override judge(verdict: Verdict, elapsed: Milliseconds, now: Milliseconds): void {
+    const { outcome } = this;
     // Who has answered need not be avoided by what else the same execution does.
     if (verdict === 'success') this.tried?.delete(this.place.target.name);
-    this.told(this.place, verdict, elapsed, now);
+    this.told(this.place, verdict, elapsed, now, outcome?.ok === false && isRejection(outcome.error));
   }
 
   protected override leave(): void {
@@ -148,6 +153,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   const places = new Map<string, Place<T>>();
   const classify = health.find((monitor) => monitor.classify !== undefined)?.classify ?? classifyGuarded;
   const host = { clock, classify, told };
+  const rules = { panicThreshold, zone, random };
   iterable('loadBalancer: targets', targets);
   for (const target of targets) add(target, -Infinity);
 
@@ -193,37 +199,12 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   }
 
   function choose(key: string | undefined, now: Milliseconds, tried: ReadonlySet<string>): Place<T> {
-    const all: Place<T>[] = [];
-    const up: Place<T>[] = [];
-    for (const place of places.values()) {
-      look(place, now);
-      if (place.state === 'draining') continue;
-      all.push(place);
-      if (place.state === 'up') up.push(place);
-    }
-    const panics = up.length < panicThreshold * all.length;
-    const healthy = panics ? all : up;
-    if (healthy.length === 0) throw noTarget();
-    const near = panics ? healthy : nearest(all, up);
-    const eligible = untried(near, tried) ?? untried(healthy, tried) ?? allButLast(healthy, tried);
-    const picked = pick.pick(eligible, { key, now, random, tried }) as Place<T> | undefined;
-    if (picked !== undefined && eligible.includes(picked)) return picked;
+    for (const place of places.values()) look(place, now);
+    const among = eligible(places.values(), rules, tried);
+    if (among.length === 0) throw noTarget();
+    const picked = pick.pick(among, { key, now, random, tried }) as Place<T> | undefined;
+    if (picked !== undefined && among.includes(picked)) return picked;
     throw new TypeError('loadBalancer: pick must give one of the eligible');
-  }
-
-  /** Those of the own zone, as long as enough of it is up for this call; else those of other zones. */
-  function nearest(all: readonly Place<T>[], up: readonly Place<T>[]): readonly Place<T>[] {
-    if (zone === undefined) return up;
-    const near = up.filter(inZone);
-    if (near.length === up.length) return up;
-    const share = (overprovision * near.length) / all.filter(inZone).length;
-    // Of nobody in no zone, the share is none.
-    if (share >= 1 || random() < share) return near;
-    return up.filter((place) => !inZone(place));
-  }
-
-  function inZone({ target }: Place<T>): boolean {
-    return target.zone === zone;
   }
 
   function look(place: Place<T>, now: Milliseconds): void {
@@ -238,8 +219,15 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     if (slowStart > 0) place.weight *= slowStartShare(now - place.since, slowStart);
   }
 
-  function told(place: Place<T>, verdict: Verdict, elapsed: Milliseconds, now: Milliseconds): void {
-    pick.settled?.(place, verdict, elapsed, now);
+  function told(
+    place: Place<T>,
+    verdict: Verdict,
+    elapsed: Milliseconds,
+    now: Milliseconds,
+    turnedAway: boolean,
+  ): void {
+    // Whose own circuit is open has nothing in flight, and would draw all calls to it.
+    pick.settled?.(place, turnedAway ? 'failure' : verdict, elapsed, now);
     for (const monitor of health) monitor.record?.(place.target, verdict, elapsed, now);
   }
 
@@ -269,21 +257,6 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
       targets: states,
     });
   }
-}
-
-function untried<T extends Target>(
-  places: readonly Place<T>[],
-  tried: ReadonlySet<string>,
-): readonly Place<T>[] | undefined {
-  if (tried.size === 0) return places.length > 0 ? places : undefined;
-  const rest = places.filter(({ target }) => !tried.has(target.name));
-  return rest.length > 0 ? rest : undefined;
-}
-
-/** All have been tried: again, but the last one, unless it is the only one. */
-function allButLast<T extends Target>(places: readonly Place<T>[], tried: ReadonlySet<string>): readonly Place<T>[] {
-  const last = [...tried].at(-1);
-  return places.length === 1 ? places : places.filter(({ target }) => target.name !== last);
 }
 
 function iterable(label: string, value: unknown): void {

@@ -25,6 +25,8 @@ export abstract class Visit implements Follower {
   private readonly host: Host;
   private readonly context: Context;
   private readonly began: Milliseconds;
+  /** What the task gave; nothing yet of a call that was given up. */
+  protected outcome: Outcome | undefined = undefined;
   private judged = false;
 
   constructor(host: Host, context: Context, began: Milliseconds) {
@@ -76,7 +78,9 @@ export abstract class Visit implements Follower {
       unfollow(this);
       this.leave();
     };
-    this.tell(() => verdictOf(this.host.classify, isHeld(value) ? succeeded(value.value) : outcome, this.context));
+    const given = isHeld(value) ? succeeded(value.value) : outcome;
+    this.outcome = given;
+    this.tell(() => verdictOf(this.host.classify, given, this.context));
     if (isHeld(value)) value.done.then(leave, leave);
     else leave();
   }

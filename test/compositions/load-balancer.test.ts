@@ -216,14 +216,15 @@ test('tells pickers and health how each call ended, a timeout further out as a f
     [
       ['a', 'success', 10],
       ['a', 'failure', 20],
-      ['a', 'ignore', 30],
+      ['a', 'failure', 30],
       ['a', 'failure', 40],
       ['a', 'ignore', 50],
     ],
   );
   assert.deepEqual(
-    told.filter((_, i) => i % 2 === 1).map(([name]) => name),
-    Array(5).fill('health of a'),
+    told.filter((_, i) => i % 2 === 1).map(([name, verdict]) => [name, verdict]),
+    // To health a call that was turned away says nothing.
+    ['success', 'failure', 'ignore', 'failure', 'ignore'].map((verdict) => ['health of a', verdict]),
   );
 });
 
