@@ -1,5 +1,6 @@
 import CachePolicy from 'http-cache-semantics';
 import { LruCache } from '../algorithms/lru-cache.ts';
+import { TinyLfuCache } from '../algorithms/tinylfu-cache.ts';
 import { cancelBody, copyingBody, drainBody, dressed } from '../core/body.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { emit, type Listener } from '../core/events.ts';
@@ -119,7 +120,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
       return clock.wall();
     }
   }
-  const store = new LruCache<string, readonly Entry[]>({ maxWeight, weigh: bytes, clock });
+  const store = new TinyLfuCache<string, readonly Entry[]>({ maxWeight, weigh: bytes, clock });
   /** The latest request of each URL of which something is known by now: what was sent before it is out of date. */
   const latest = new LruCache<string, number>({ maxWeight: 2_000_000, weigh: (_, url) => url.length + 100 });
   let sent = 0;

@@ -1,5 +1,5 @@
 import { type Cache, entries } from '../algorithms/cache.ts';
-import { LruCache } from '../algorithms/lru-cache.ts';
+import { TinyLfuCache } from '../algorithms/tinylfu-cache.ts';
 import { Batches } from '../core/batches.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { share } from '../core/dispose.ts';
@@ -144,7 +144,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   if (options.write !== undefined && !store) throw new TypeError('loadThrough: write needs store');
   if (behind && mode !== 'behind') throw new TypeError("loadThrough: behind needs write: 'behind'");
   const limits = filledBehind('loadThrough: behind', behind);
-  const cache = 'get' in given ? given : new LruCache<K, V>({ ...given, clock });
+  const cache = 'get' in given ? given : new TinyLfuCache<K, V>({ ...given, clock });
   /** Gives each call a scope: what a call says of itself, and who may stop it, is its affair. */
   const call = pipeline();
   const loads = new Loads<K>(name);

@@ -3,6 +3,7 @@ import { type Cache, entries, type RemovalReason } from '../algorithms/cache.ts'
 import { EntryNotes } from '../algorithms/entry-notes.ts';
 import { Freshness } from '../algorithms/freshness.ts';
 import { LruCache } from '../algorithms/lru-cache.ts';
+import { TinyLfuCache } from '../algorithms/tinylfu-cache.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { reclaim, share } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
@@ -324,7 +325,12 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
         emit(onEvent, { type: 'evicted', name, key, reason });
       if (dispose && value !== arriving) reclaim(value);
     };
-    return new LruCache<K, unknown>({ maxEntries, clock, random, onEvict: dispose || onEvent ? onEvict : undefined });
+    return new TinyLfuCache<K, unknown>({
+      maxEntries,
+      clock,
+      random,
+      onEvict: dispose || onEvent ? onEvict : undefined,
+    });
   }
 }
 

@@ -346,10 +346,9 @@ test('a body that breaks off, or is too long, is not kept', async () => {
   assert.equal(it.sent, 2);
   for (let i = 0; i < 10; i++) await it.text(`/${i}`);
   assert.equal(it.sent, 12);
-  await it.text('/9');
-  assert.equal(it.sent, 12);
-  await it.text();
-  assert.equal(it.sent, 13);
+  // There is room for four.
+  for (let i = 0; i < 10; i++) await it.text(`/${i}`);
+  assert.ok(it.sent >= 12 + 6, `${it.sent} requests`);
   const small = await setUp({ 'cache-control': 'max-age=60' }, { maxWeight: 100 });
   assert.deepEqual([await small.text(), await small.text()], ['answer 1', 'answer 2']);
 });
