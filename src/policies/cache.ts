@@ -20,7 +20,7 @@ import { Scope } from '../core/scope.ts';
 export interface CachePolicyOptions<K = string, V = unknown> {
   /**
    * Where values are kept: a cache of your own, whose `ttl` stays unset, or how many entries one made here holds.
-   * Default `{ maxEntries: 10_000 }`.
+   * Default: a `TinyLfuCache` of 10_000 entries.
    */
   store?: Cache<K, unknown> | { maxEntries: number } | undefined;
   /** How long a value is fresh, or a function that says so; 0 for never. Default Infinity: until its place is wanted. */
