@@ -6,7 +6,8 @@ import { murmur3 } from '../../src/core/hash.ts';
 import type { Case } from '../runner.ts';
 
 const nodes = Array.from({ length: 100 }, (_, i) => `10.0.0.${i}:8080`);
-const keys = Array.from({ length: 4_096 }, (_, i) => `user-${100_000_000 + i * 7_919}-x`);
+/** Few enough to stay in the processor's cache, beside what is asked: what is measured is the look-up, not the memory. */
+const keys = Array.from({ length: 1_024 }, (_, i) => `user-${100_000_000 + i * 7_919}-x`);
 const numbers = Float64Array.from(keys, (key) => murmur3(key) * 2 ** 20 + murmur3(key, 1));
 const points = 160;
 
@@ -44,10 +45,15 @@ const built = (): string => new HashRing({ nodes, virtualNodes: points }).owner(
 export const placing: readonly Case[] = [
   row(hashing, 'unit(keys[i])', murmur3),
   row('ring of 160 points a node: owner', 'unit.owner(keys[i]).length', small, { per: hashing, required: 1.3 }),
-  row('ring of 1,000 points a node: owner', 'unit.owner(keys[i]).length', new HashRing({ nodes }), {
-    per: hashing,
-    required: 1.45,
-  }),
+  row(
+    'ring of 1,000 points a node: owner',
+    'unit.owner(keys[i]).length',
+    new HashRing({ nodes, virtualNodes: 1_000 }),
+    {
+      per: hashing,
+      required: 1.45,
+    },
+  ),
   row('maglev of 65,537: owner', 'unit.owner(keys[i]).length', new MaglevTable({ nodes }), {
     per: hashing,
     required: 1.3,

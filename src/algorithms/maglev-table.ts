@@ -22,9 +22,9 @@ const one = /* @__PURE__ */ new Word64(0, 1);
  * Maglev hashing: a table of slots, each of which belongs to a node; a key's hash picks the slot.
  *
  * To fill the table, the nodes take turns. Each has an order of its own over all slots, `offset + i × skip`, and takes the
- * first that is free; one of half the weight takes every second turn. So shares are even to a slot, a look-up is one step, and
- * when a node changes, a few keys of others move too: 0.57 % of all on average, with 100 nodes and 65,537 slots. (Eisenbud and
- * others, "Maglev: a fast and reliable software network load balancer", 2016; weights as in Envoy.)
+ * first that is free; one of half the weight takes every second turn. So shares are even to a slot, a look-up is one
+ * step, and when a node changes, a few keys of others move too: 0.57 % of all on average, with 100 nodes and 65,537 slots.
+ * (Eisenbud and others, "Maglev: a fast and reliable software network load balancer", 2016; weights as in Envoy.)
  *
  * The table is filled anew when it is asked after a change.
  *

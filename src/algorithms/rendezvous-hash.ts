@@ -25,10 +25,9 @@ interface Nodes {
  * ```
  *
  * The distances are exponentially distributed, each node's at the rate of its weight, so that each has exactly its share
- * of the keys. A node that comes, goes or is reweighed moves only keys of its own. No points and no table, but a look-up takes time
- * for each node: right up to some hundred of them.
- * (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998; weights: Schindelhauer and Schomaker,
- * "Weighted distributed hash tables", 2005.)
+ * of the keys. A node that comes, goes or is reweighed moves only keys of its own. No points and no table, but a look-up
+ * takes time for each node: right up to some hundred of them. (Thaler and Ravishankar, "Using name-based mappings to
+ * increase hit rates", 1998; weights: Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005.)
  *
  * @throws {TypeError | RangeError} for an option that is unknown or out of range, and for a name given twice
  */
