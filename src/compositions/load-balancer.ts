@@ -19,7 +19,7 @@ export interface LoadBalancerOptions<T extends Target> {
   /** Chooses among the eligible. Default `leastLoaded()`. */
   pick?: Picker | undefined;
   /** Who says which targets are well: a target is up where all of them say so. Default nobody: all are. */
-  health?: readonly Health<T>[] | undefined;
+  health?: readonly Health<NoInfer<T>>[] | undefined;
   /**
    * How long a target that was added, or is well again, takes to get its whole share; it begins with a tenth. 0 or more.
    * Default 0: it gets it at once. Pickers that heed no weights heed this neither.
