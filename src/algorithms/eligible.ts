@@ -1,5 +1,6 @@
 import type { Random } from '../core/random.ts';
 import type { Endpoint } from '../core/router.ts';
+import { priorityShares } from './priorities.ts';
 
 /** How much more than its share a zone can take, so that it keeps all its calls while that much less of it is up. */
 const overprovision = 1.4;
@@ -14,10 +15,11 @@ export interface EligibleRules {
 }
 
 /**
- * Those a call may go to, of all there are: those that are up, of the own zone as long as enough of it is, and not tried
- * yet by this execution. Once all are, all but the last one tried. None only where none is up and there is no panic.
+ * Those a call may go to, of all there are: those that are up, of the first priority and of the own zone as long as enough
+ * of it is, and not tried yet by this execution. Once all are, all but the last one tried. None only where none is up and
+ * there is no panic.
  *
- * Panic threshold and overprovisioning factor as in Envoy.
+ * Priorities, panic threshold and overprovisioning factor as in Envoy.
  */
 export function eligible<E extends Endpoint>(
   endpoints: Iterable<E>,
@@ -31,11 +33,38 @@ export function eligible<E extends Endpoint>(
     all.push(endpoint);
     if (endpoint.state === 'up') up.push(endpoint);
   }
-  const panics = up.length < rules.panicThreshold * all.length;
-  const healthy = panics ? all : up;
-  const near = panics || rules.zone === undefined ? healthy : preferred(all, up, rules.zone, rules.random);
+  const level = all.every((endpoint) => priorityOf(endpoint) === priorityOf(all[0] as E))
+    ? { all, up, panics: up.length < rules.panicThreshold * all.length }
+    : drawn(all, rules);
+  const healthy = level.panics ? level.all : level.up;
+  const near =
+    level.panics || rules.zone === undefined ? healthy : preferred(level.all, level.up, rules.zone, rules.random);
   if (tried.size === 0) return near;
-  return untried(near, tried) ?? untried(healthy, tried) ?? allButLast(healthy, tried);
+  return (
+    untried(near, tried) ??
+    untried(healthy, tried) ??
+    untried(up, tried) ??
+    allButLast(level.panics ? level.all : up, tried)
+  );
+}
+
+function priorityOf({ target }: Endpoint): number {
+  return target.priority ?? 0;
+}
+
+/** Those of one priority, drawn by what share of the calls it gets. */
+function drawn<E extends Endpoint>(all: readonly E[], { panicThreshold, random }: EligibleRules) {
+  const priorities = [...new Set(all.map(priorityOf))].sort((a, b) => a - b);
+  const levels = priorities.map((priority) => {
+    const members = all.filter((endpoint) => priorityOf(endpoint) === priority);
+    return { all: members, up: members.filter(({ state }) => state === 'up') };
+  });
+  const counts = levels.map((level) => ({ healthy: level.up.length, total: level.all.length }));
+  const { load, panic } = priorityShares(counts, panicThreshold);
+  let left = random() * 100;
+  let chosen = 0;
+  while (left >= (load[chosen] as number)) left -= load[chosen++] as number;
+  return { ...(levels[chosen] as (typeof levels)[number]), panics: panic[chosen] as boolean };
 }
 
 /** Those of the zone, as long as enough of it is up for this call; else those of other zones. */

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+import { eligible } from '../../src/algorithms/eligible.ts';
+import type { Endpoint } from '../../src/core/router.ts';
+import { seededRandom } from '../../src/testing/seeded-random.ts';
+import envoy from '../vectors/traffic-priority-failover-envoy.json' with { type: 'json' };
+
+const random = seededRandom(5);
+const rules = { panicThreshold: 0.5, zone: undefined, random };
+
+/** So many of so many are up, for each priority. */
+function pool(...levels: { healthy: number; total: number }[]): Endpoint[] {
+  return levels.flatMap(({ healthy, total }, priority) =>
+    Array.from({ length: total }, (_, i): Endpoint => {
+      const target = { name: `${priority}${'abcdefgh'[i]}`, priority };
+      return { target, weight: 1, pending: 0, state: i < healthy ? 'up' : 'down' };
+    }),
+  );
+}
+
+const names = (endpoints: readonly Endpoint[]): string => endpoints.map(({ target }) => target.name).join(' ');
+
+test('shares calls among priorities as Envoy does, and goes to all of one that panics', () => {
+  for (const { hosts, load, panic } of envoy.cases) {
+    const all = pool(...hosts);
+    const counts = hosts.map(() => 0);
+    for (let call = 0; call < 10_000; call++) {
+      const got = eligible(all, rules, new Set());
+      const priority = got[0]?.target.priority as number;
+      counts[priority] = (counts[priority] as number) + 1;
+      const expected = all.filter(
+        ({ target, state }) => target.priority === priority && (panic[priority] || state === 'up'),
+      );
+      assert.equal(names(got), names(expected));
+    }
+    for (const [i, share] of load.entries()) assert.ok(Math.abs((counts[i] as number) / 100 - share) < 2);
+  }
+});
+
+test('a retry goes on to the next priority once all of the first have been tried', () => {
+  const all = pool({ healthy: 2, total: 2 }, { healthy: 1, total: 1 });
+  assert.equal(names(eligible(all, rules, new Set())), '0a 0b');
+  assert.equal(names(eligible(all, rules, new Set(['0a']))), '0b');
+  assert.equal(names(eligible(all, rules, new Set(['0a', '0b']))), '1a');
+  assert.equal(names(eligible(all, rules, new Set(['0a', '0b', '1a']))), '0a 0b');
+});
+
+test('finds nobody where none is up and there is no panic', () => {
+  const all = pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 });
+  assert.equal(eligible(all, { ...rules, panicThreshold: 0 }, new Set()).length, 0);
+  assert.ok(eligible(all, rules, new Set()).length > 0);
+});
