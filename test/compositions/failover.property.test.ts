@@ -66,6 +66,7 @@ test('a prepared switch loses no call, runs none twice and fails none, and never
           nodes.switchTo(to, { confirm, timeout }).then(
             () => {
               switched++;
+              if (confirms.by !== 'yes' && to !== before) faults.push('switched, though refused');
               if (nodes.active.name !== to) faults.push(`switched to ${to}, active is ${nodes.active.name}`);
             },
             (error) => {
