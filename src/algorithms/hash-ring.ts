@@ -105,23 +105,18 @@ export class HashRing extends NodePlacement {
   }
 
   protected changed(index: number, before: PlacedNode | undefined, after: PlacedNode | undefined): void {
-    const { ring } = this;
-    this.ring = undefined;
     // Ketama counts everybody's points anew.
-    if (ring === undefined || this.ketamaLabel) return;
-    const others = before ? without(ring.pairs(), index, after === undefined) : ring.pairs();
-    const own = after ? this.pairsOf([after], index) : new Uint32Array();
-    const all = new Uint32Array(others.length + own.length);
-    all.set(others);
-    all.set(own, others.length);
-    this.ring = new RingPoints(all, this.names);
+    let ring = this.ketamaLabel ? undefined : this.ring;
+    if (before) ring = ring?.without(index, after === undefined);
+    if (after) ring = ring?.with(this.pairsOf([after], index), this.names);
+    this.ring = ring;
   }
 
   private made(): RingPoints {
     const nodes = [...this.nodes.values()];
     const { ketamaLabel } = this;
     const pairs = ketamaLabel ? ketamaPairs(nodes, this.virtualNodes, ketamaLabel) : this.pairsOf(nodes, 0);
-    this.ring = new RingPoints(pairs, this.names);
+    this.ring = RingPoints.of(pairs, this.names);
     return this.ring;
   }
 
@@ -144,16 +139,4 @@ export class HashRing extends NodePlacement {
     });
     return pairs;
   }
-}
-
-/** The pairs of all but one node. If it is gone for good, those after it move up one place among the names. */
-function without(pairs: Uint32Array, node: number, isGone: boolean): Uint32Array {
-  let to = 0;
-  for (let at = 0; at < pairs.length; at += 2) {
-    const owner = pairs[at + 1] as number;
-    if (owner === node) continue;
-    pairs[to++] = pairs[at] as number;
-    pairs[to++] = isGone && owner > node ? owner - 1 : owner;
-  }
-  return pairs.subarray(0, to);
 }

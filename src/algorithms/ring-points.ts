@@ -24,19 +24,22 @@ export class RingPoints {
   private readonly cells: Uint32Array;
   private readonly parts: Uint32Array;
 
-  /** @param pairs `point, node, point, node, …` in any order; a node is a place among the names */
-  constructor(pairs: Uint32Array, names: readonly string[]) {
-    const count = pairs.length / 2;
-    const bits = Math.max(1, Math.ceil(Math.log2(Math.max(count, names.length))));
-    this.count = count;
+  private constructor(bits: number, cells: Uint32Array, parts: Uint32Array) {
+    this.count = cells.length - 1;
     this.bits = bits;
     this.shift = 32 - bits;
     this.mask = 2 ** bits - 1;
-    this.cells = new Uint32Array(count + 1);
-    this.parts = new Uint32Array(2 ** (bits + 1) + 2);
-    this.spread(pairs, names);
-    this.cells[count] = (this.cells[0] as number) & this.mask;
-    this.tellFirsts();
+    this.cells = cells;
+    this.parts = parts;
+  }
+
+  /** @param pairs `point, node, point, node, …` in any order; a node is a place among the names */
+  static of(pairs: Uint32Array, names: readonly string[]): RingPoints {
+    const count = pairs.length / 2;
+    const bits = bitsFor(count, names.length);
+    const made = new RingPoints(bits, new Uint32Array(count + 1), new Uint32Array(2 ** (bits + 1) + 2));
+    made.spread(pairs, names);
+    return made.finished();
   }
 
   nodeOf(hash: number): number {
@@ -59,17 +62,72 @@ export class RingPoints {
     return [...found];
   }
 
-  /** As the constructor takes them, in order. */
+  /** As `of` takes them, in order. */
   pairs(): Uint32Array {
-    const pairs = new Uint32Array(2 * this.count);
+    const { count, cells, parts, bits, shift, mask } = this;
+    const pairs = new Uint32Array(2 * count);
     let part = 0;
-    for (let at = 0; at < this.count; at++) {
-      while ((this.parts[2 * part + 3] as number) <= at) part++;
-      const cell = this.cells[at] as number;
-      pairs[2 * at] = (part << this.shift) | (cell >>> this.bits);
-      pairs[2 * at + 1] = cell & this.mask;
+    for (let at = 0; at < count; at++) {
+      while ((parts[2 * part + 3] as number) <= at) part++;
+      const cell = cells[at] as number;
+      pairs[2 * at] = (part << shift) | (cell >>> bits);
+      pairs[2 * at + 1] = cell & mask;
     }
     return pairs;
+  }
+
+  /** With the points of one more node, which may have some already. */
+  with(more: Uint32Array, names: readonly string[]): RingPoints {
+    const { count, cells, bits, shift, mask } = this;
+    const all = new Uint32Array(count + more.length / 2 + 1);
+    if (bitsFor(all.length - 1, names.length) > bits) {
+      const pairs = new Uint32Array(2 * (all.length - 1));
+      pairs.set(this.pairs());
+      pairs.set(more, 2 * count);
+      return RingPoints.of(pairs, names);
+    }
+    const parts = this.parts.slice();
+    const fresh = RingPoints.of(more, names).pairs();
+    let [from, to, counted] = [0, 0, 0];
+    for (let i = 0; i < fresh.length; i += 2) {
+      const part = ((fresh[i] as number) >>> shift) << 1;
+      const rest = ((fresh[i] as number) << bits) >>> 0;
+      const node = fresh[i + 1] as number;
+      let at = Math.max(from, this.after(part, rest));
+      const end = this.parts[part + 3] as number;
+      while (at < end && isBefore(cells[at] as number, rest, node, mask, names)) at++;
+      all.set(cells.subarray(from, at), to);
+      to += at - from;
+      all[to++] = (rest | node) >>> 0;
+      from = at;
+      // Up to here no more than those before this one have come.
+      for (; counted <= part; counted += 2) parts[counted + 1] = (parts[counted + 1] as number) + i / 2;
+    }
+    all.set(cells.subarray(from, count), to);
+    for (; counted < parts.length; counted += 2) parts[counted + 1] = (parts[counted + 1] as number) + fresh.length / 2;
+    return new RingPoints(bits, all, parts).finished();
+  }
+
+  /** Without those of a node. If it is gone for good, those after it move up one place among the names. */
+  without(node: number, isGone: boolean): RingPoints {
+    const { count, cells, bits, mask } = this;
+    const left = new Uint32Array(count + 1);
+    const dropped: number[] = [];
+    let to = 0;
+    for (let at = 0; at < count; at++) {
+      const cell = cells[at] as number;
+      const owner = cell & mask;
+      if (owner === node) dropped.push(at);
+      else left[to++] = isGone && owner > node ? cell - 1 : cell;
+    }
+    const parts = this.parts.slice();
+    let fewer = 0;
+    for (let i = 1; i < parts.length; i += 2) {
+      const start = parts[i] as number;
+      while ((dropped[fewer] as number) < start) fewer++;
+      parts[i] = start - fewer;
+    }
+    return new RingPoints(bits, left.slice(0, to + 1), parts).finished();
   }
 
   /** Sorts by radix with a single digit, the part, of which few points share one: those are put in order as they come. */
@@ -91,22 +149,24 @@ export class RingPoints {
       taken[part] = (taken[part] as number) + 1;
       for (; at > start; at--) {
         const before = cells[at - 1] as number;
-        if (before < rest) break;
-        if (before <= rest + mask && (names[before & mask] as string) < (names[node] as string)) break;
+        if (isBefore(before, rest, node, mask, names)) break;
         cells[at] = before;
       }
       cells[at] = (rest | node) >>> 0;
     }
   }
 
-  private tellFirsts(): void {
-    const { cells, parts, mask } = this;
+  private finished(): this {
+    const { count, cells, parts, mask } = this;
+    // Above the last cell, the first has the keys.
+    cells[count] = (cells[0] as number) & mask;
     for (let part = 0; part + 2 < parts.length; part += 2) {
       const start = parts[part + 1] as number;
       const cell = cells[start] as number;
       // A part without points: the next one's first, at the highest rest there is.
       parts[part] = start < (parts[part + 3] as number) ? cell : cell | ~mask;
     }
+    return this;
   }
 
   /** Where the first cell at or above a rest of a part is, or the first of a later part. */
@@ -116,4 +176,14 @@ export class RingPoints {
     while (at < end && (this.cells[at] as number) < rest) at++;
     return at;
   }
+}
+
+/** As many as there are points need, and to tell the nodes apart. */
+function bitsFor(points: number, nodes: number): number {
+  return Math.max(1, Math.ceil(Math.log2(Math.max(points, nodes))));
+}
+
+/** Whether a cell comes before a point of another node with the rest, in the same part. */
+function isBefore(cell: number, rest: number, node: number, mask: number, names: readonly string[]): boolean {
+  return cell < rest || (cell <= rest + mask && (names[cell & mask] as string) < (names[node] as string));
 }
