@@ -23,8 +23,10 @@ export function ketamaPairs(
   points: number,
   label: (node: PlacedNode) => string,
 ): Uint32Array {
-  let total = 0;
-  for (const { weight } of nodes) total += weight;
+  // Whole numbers have the same sum in any order; of others it is rounded, so it is taken in one.
+  const total = Float64Array.from(nodes, ({ weight }) => weight)
+    .sort()
+    .reduce((sum, weight) => sum + weight, 0);
   const pairs: number[] = [];
   nodes.forEach((node, i) => {
     const begin = label(node);

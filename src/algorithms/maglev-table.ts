@@ -101,15 +101,16 @@ export class MaglevTable extends NodePlacement {
     const order = names.map((_, i) => i);
     // So that nobody need agree on the order in which nodes came.
     if (!isEnvoy) order.sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1));
-    const nodes = [...this.nodes.values()];
+    const all = [...this.nodes.values()];
+    // In this order also for the sum, which another order rounds in another way.
+    const nodes = order.map((index) => all[index] as PlacedNode);
     const total = nodes.reduce((sum, { weight }) => sum + weight, 0);
     const largest = nodes.reduce((most, { weight }) => Math.max(most, weight), 0) / total;
-    const turns = order.map((index) => {
-      const { name, weight } = nodes[index] as PlacedNode;
+    const turns = nodes.map(({ name, weight }, i) => {
       const [offset, skip] = isEnvoy
         ? envoyHashes(name, slots)
         : [murmur3(name) % slots, murmur3(name, 1) % (slots - 1)];
-      return { index, at: offset, skip: skip + 1, weight: weight / total, due: 0 };
+      return { index: order[i] as number, at: offset, skip: skip + 1, weight: weight / total, due: 0 };
     });
     let left = table.length;
     // As Envoy counts turns, to the last bit.
