@@ -156,6 +156,27 @@ test('moves what was made at an old target while it went on, though it is not li
   assert.equal(await call(shards, fresh), 'c');
 });
 
+test('at the end, keys still to follow are called at their old target, and new ones at their new', async () => {
+  const { before, after, shards, moving } = setUp();
+  const [one, two, never] = moving as [string, string, string];
+  let done = (): void => {};
+  const resharding = shards.reshard({
+    to: after,
+    keys: [],
+    batch: 1,
+    move: () => new Promise((resolve) => (done = resolve)),
+  });
+  await Promise.all([call(shards, one), call(shards, two)]);
+  await new Promise(setImmediate);
+  assert.equal(await call(shards, two), before.owner(two));
+  assert.equal(await call(shards, never), 'c');
+  done();
+  await new Promise(setImmediate);
+  done();
+  await resharding;
+  assert.equal(await call(shards, two), 'c');
+});
+
 test('gives each new holder of a key its copy, from the old owner', async () => {
   const { before, after, shards, log, move } = setUp(2);
   await shards.reshard({ to: after, keys, move });
