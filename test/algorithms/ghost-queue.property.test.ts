@@ -46,7 +46,7 @@ test('remembers the last ones that have not been taken, and only them', () => {
   );
 });
 
-test('tells hundreds of thousands apart by 32 bits, though it keeps half of them', () => {
+test('tells hundreds of thousands apart by 32 bits', () => {
   const queue = new GhostQueue();
   const most = 200_000;
   // A step that is odd comes to each number once.
