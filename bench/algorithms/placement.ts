@@ -5,7 +5,7 @@ import { RendezvousHash } from '../../src/algorithms/rendezvous-hash.ts';
 import { murmur3 } from '../../src/core/hash.ts';
 import type { Case } from '../runner.ts';
 
-const nodes = Array.from({ length: 100 }, (_, i) => `10.0.0.${i}:8080`);
+export const nodes = Array.from({ length: 100 }, (_, i) => `10.0.0.${i}:8080`);
 /** Few enough to stay in the processor's cache, beside what is asked: what is measured is the look-up, not the memory. */
 const keys = Array.from({ length: 1_024 }, (_, i) => `user-${100_000_000 + i * 7_919}-x`);
 const numbers = Float64Array.from(keys, (key) => murmur3(key) * 2 ** 20 + murmur3(key, 1));
@@ -29,7 +29,7 @@ const sorting = '16,000 doubles sorted';
 const building = 'ring of 100 × 160 built';
 
 /** Many at once, in a loop of its own: to wait for one would take longer than the call. */
-function row(name: string, asked: string, unit: unknown, given: Partial<Case> = {}): Case {
+export function row(name: string, asked: string, unit: unknown, given: Partial<Case> = {}): Case {
   const loop = `let sum = 0; for (let i = 0; i < keys.length; i++) sum += ${asked}; return sum;`;
   const call = new Function('unit', 'keys', 'numbers', `return () => { ${loop} } // ${name}`)(unit, keys, numbers);
   return { name, call: call as () => number, each: keys.length, ...given };

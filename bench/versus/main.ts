@@ -5,6 +5,7 @@ import { task } from '../tasks.ts';
 import { type Comparison, caches, comparisons } from './caches.ts';
 import { shared as policies } from './cases.ts';
 import { limits } from './limits.ts';
+import { placementComparisons, placements } from './placement.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -33,12 +34,13 @@ const all: Comparison[] = [
     })),
   ),
   ...comparisons,
+  ...placementComparisons,
 ].filter(({ name }) => name.includes(options.only));
 const needed = new Set(all.flatMap(({ ours, theirs }) => [ours, theirs]));
 const bareAwait: Case = { name: 'bare await', call: task };
 const rounds = Number(options.rounds);
 const times = new Map([
-  ...(await measure([bareAwait, ...cases.filter(({ name }) => needed.has(name))], rounds)),
+  ...(await measure([bareAwait, ...[...cases, ...placements].filter(({ name }) => needed.has(name))], rounds)),
   // Each round of theirs is as long as many of the others.
   ...(await measure(
     caches.filter(({ name }) => needed.has(name)),
