@@ -56,7 +56,8 @@ export class KeyHash {
       id = ++this.count;
       this.objects.set(key, id);
     }
-    return this.ofNumber(id);
+    // No whole number, whose hash some other key has.
+    return this.ofNumber(id + 0.5);
   }
 
   private mixed(hash: number, factor: number): number {

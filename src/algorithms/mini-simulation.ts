@@ -1,5 +1,6 @@
 import type { Random } from '../core/random.ts';
-import { FrequencySketch } from './frequency-sketch.ts';
+import { Contest } from './contest.ts';
+import { SlotFrequencies } from './frequency-sketch.ts';
 import { firstLength } from './slot-arrays.ts';
 import { longerBytes, type Tactic, usesMask, WindowOrder } from './window-order.ts';
 
@@ -15,20 +16,37 @@ const tactics: readonly Tactic[] = [
 export const usualTactic: Tactic = tactics[1] as Tactic;
 /** Entries of each copy, if the cache has as many. */
 const copySize = 256;
-/** Additions to the sketch between two ageings, in entries. */
-export const ageingPeriod = 10;
-const decay = 0.9;
-const confidence = 1.1;
-const leastLead = 0.006;
+/** What of the past still counts an epoch later. */
+const fading = 0.9;
+/** How many accesses there are from one ageing to the next, in entries. */
+const ageingPeriod = 10;
+/** Small leads over a long time are as good as large ones now: the latter overrule what was before. */
+const longContest = { fading, deviations: 1.2, least: 0.002 };
+const shortContest = { fading: 0.7, deviations: 1.3, least: 0.01 };
+/** How far hits have to fall for another phase to have begun, and after how many epochs that can be told. */
+const fallDeviations = 3;
+const leastFall = 0.05;
+const leastEpochs = 4;
+
+/** Who is told what a simulation finds out. */
+export interface Simulated {
+  /** Another tactic is better. */
+  change(tactic: Tactic): void;
+  /** What was counted long ago is to count less. */
+  age(): void;
+  /** Nothing of what was counted holds any more. */
+  forget(): void;
+}
 
 /**
  * Tries several tactics at once, each on a copy without values that sees a sample of the keys, and says which is best.
  *
  * A copy of 1/r of the entries that is asked for 1/r of the keys, chosen by their hashes, hits about as often as the whole.
  * All copies see the same, so what one has before another is not noise of the traffic. At the end of each epoch, about as
- * many accesses as a copy has entries, hits of the past fade by a tenth; another tactic is taken if its lead is more than
- * the differences of single epochs, added as if by chance, would make: `lead > 1.1 · √Σd²`. So a lead in each of a few
- * epochs is enough however small it is, and one that comes and goes with bursts never is. The first epochs are shorter.
+ * many accesses as a copy has entries, another tactic is taken if it is surely better (`Contest`). The first epochs are
+ * shorter.
+ *
+ * Hits that fall by more than three deviations say that what was learned is of no use any more: all is to begin anew.
  *
  * Waldspurger, Saemundsson, Ahmad and Park, "Cache modeling and optimization using miniature simulations", 2017.
  */
@@ -36,11 +54,10 @@ export class MiniSimulation {
   tactic: Tactic;
   private readonly size: number;
   private readonly limit: number;
-  private readonly sketch: FrequencySketch = new FrequencySketch();
-  private additions: number = 0;
+  /** Each access is counted once for all copies, as it comes. */
+  private readonly frequencies: SlotFrequencies = new SlotFrequencies(firstLength, false);
   /** Keys that some copy holds, by hash, each a slot that is the same in all copies. */
   private readonly slots: Map<number, number> = new Map();
-  private hashes: Int32Array = new Int32Array(firstLength);
   /** How many copies hold a slot. */
   private holders: Uint8Array = new Uint8Array(firstLength);
   private used: number = 0;
@@ -49,27 +66,25 @@ export class MiniSimulation {
   private readonly counts: Float64Array = new Float64Array(tactics.length);
 
   private readonly hits: Float64Array = new Float64Array(tactics.length);
-  private readonly scores: Float64Array = new Float64Array(tactics.length);
-  /** Faded sums of the squared differences of two tactics' hits in an epoch. */
-  private readonly spread: Float64Array = new Float64Array(tactics.length ** 2);
+  private readonly long: Contest = new Contest(tactics.length, longContest);
+  private readonly short: Contest = new Contest(tactics.length, shortContest);
   private accesses: number = 0;
-  private seen: number = 0;
+  private sinceAgeing: number = 0;
+  private readonly simulated: Simulated;
   private epoch: number;
+  /** Faded sums of the current tactic's hits per access in an epoch: how many, of them, of their squares. */
+  private rates: [count: number, sum: number, squares: number] = [0, 0, 0];
 
   /** @param tactic the best so far */
-  constructor(entries: number, random: Random, tactic: Tactic) {
+  constructor(entries: number, random: Random, tactic: Tactic, simulated: Simulated) {
+    this.simulated = simulated;
     this.tactic = tactic;
     const ratio = Math.max(1, entries / copySize);
     this.size = Math.max(1, Math.round(entries / ratio));
     this.limit = 2 ** 32 / ratio;
     this.epoch = this.size / 4;
-    this.sketch.fit(this.size);
-    const frequencies = {
-      of: (slot: number): number => this.sketch.estimate(this.hashes[slot] as number),
-      // Each access is counted once for all copies, as it comes.
-      used: (): void => {},
-    };
-    this.copies = tactics.map((tactic) => new WindowOrder(frequencies, random, tactic, this.size, firstLength));
+    this.frequencies.sketch.fit(this.size);
+    this.copies = tactics.map((tactic) => new WindowOrder(this.frequencies, random, tactic, this.size, firstLength));
   }
 
   /** Whether a key of this hash is in the sample. Not by the bits of which the sketch makes use. */
@@ -77,16 +92,19 @@ export class MiniSimulation {
     return Math.imul(hash, 0x9e37_79b1) >>> 0 < this.limit;
   }
 
-  /** A key of the sample is asked for. @returns whether there is another tactic now */
-  access(hash: number): boolean {
-    this.additions += this.sketch.add(hash, 1);
-    if (this.additions >= ageingPeriod * this.size) {
-      this.additions = 0;
-      this.sketch.age();
-    }
+  /** A key of the sample is asked for. */
+  access(hash: number): void {
+    this.frequencies.sketch.add(hash, 1);
+    if (++this.sinceAgeing >= ageingPeriod * this.size) this.age();
     const slot = this.slots.get(hash) ?? this.take(hash);
     for (let i = 0; i < tactics.length; i++) this.ask(i, slot);
-    return ++this.accesses >= this.epoch && this.judge();
+    if (++this.accesses >= this.epoch) this.judge();
+  }
+
+  private age(): void {
+    this.sinceAgeing = 0;
+    this.frequencies.sketch.age();
+    this.simulated.age();
   }
 
   private ask(i: number, slot: number): void {
@@ -111,44 +129,63 @@ export class MiniSimulation {
 
   private take(hash: number): number {
     const slot = this.free.pop() ?? ++this.used;
-    if (slot === this.hashes.length) {
-      const hashes = new Int32Array(2 * slot);
-      hashes.set(this.hashes);
-      this.hashes = hashes;
+    if (slot === this.holders.length) {
+      this.frequencies.grow(2 * slot);
       this.holders = longerBytes(this.holders, 2 * slot);
       for (const copy of this.copies) copy.grow(2 * slot);
     }
-    this.hashes[slot] = hash;
+    this.frequencies.hashes[slot] = hash;
     this.slots.set(hash, slot);
     return slot;
   }
 
   private forget(slot: number): void {
-    this.slots.delete(this.hashes[slot] as number);
+    this.slots.delete(this.frequencies.hashes[slot] as number);
     this.free.push(slot);
   }
 
-  private judge(): boolean {
-    const { hits, scores, spread } = this;
-    const count = tactics.length;
-    for (let i = 0; i < count; i++) {
-      scores[i] = (scores[i] as number) * decay + (hits[i] as number);
-      for (let j = 0; j < count; j++) {
-        const difference = (hits[i] as number) - (hits[j] as number);
-        spread[i * count + j] = (spread[i * count + j] as number) * decay + difference ** 2;
-      }
-    }
-    this.seen = this.seen * decay + this.accesses;
-    hits.fill(0);
-    this.accesses = 0;
+  /** An epoch has ended. */
+  private judge(): void {
     // Before there is no room left, all are the same.
-    if ((this.counts[0] as number) === this.size) this.epoch = Math.min(1.5 * this.epoch, this.size);
-    const best = scores.indexOf(Math.max(...scores));
+    const full = (this.counts[0] as number) === this.size;
+    if (full && this.fell((this.hits[tactics.indexOf(this.tactic)] as number) / this.accesses)) {
+      this.beginAnew();
+      return;
+    }
+    this.long.add(this.hits, this.accesses);
+    this.short.add(this.hits, this.accesses);
+    this.hits.fill(0);
+    this.accesses = 0;
+    if (full) this.epoch = Math.min(1.5 * this.epoch, this.size);
     const current = tactics.indexOf(this.tactic);
-    const lead = (scores[best] as number) - (scores[current] as number);
-    const chance = confidence * Math.sqrt(spread[best * count + current] as number) + leastLead * this.seen;
-    if (lead <= chance) return false;
-    this.tactic = tactics[best] as Tactic;
-    return true;
+    let winner = this.long.winner(current);
+    if (winner === current) {
+      winner = this.short.winner(current);
+      if (winner === current) return;
+      this.long.become(this.short);
+    }
+    this.tactic = tactics[winner] as Tactic;
+    this.simulated.change(this.tactic);
+  }
+
+  private fell(rate: number): boolean {
+    const [count, sum, squares] = this.rates;
+    const mean = sum / count;
+    const deviation = Math.sqrt(Math.max(squares / count - mean ** 2, 0));
+    this.rates = [count * fading + 1, sum * fading + rate, squares * fading + rate ** 2];
+    return count > leastEpochs && rate < mean - fallDeviations * deviation - leastFall;
+  }
+
+  private beginAnew(): void {
+    this.sinceAgeing = 0;
+    this.frequencies.sketch.forget();
+    this.simulated.forget();
+    for (const copy of this.copies) copy.renew(this.size);
+    this.hits.fill(0);
+    this.long.clear();
+    this.short.clear();
+    this.rates = [0, 0, 0];
+    this.accesses = 0;
+    this.epoch = this.size / 4;
   }
 }

@@ -1,10 +1,10 @@
 import { type Random, systemRandom } from '../core/random.ts';
 import type { CacheOptions, RemovalReason } from './cache.ts';
-import { FrequencySketch } from './frequency-sketch.ts';
+import { SlotFrequencies } from './frequency-sketch.ts';
 import { KeyHash } from './key-hash.ts';
-import { ageingPeriod, MiniSimulation, usualTactic } from './mini-simulation.ts';
+import { MiniSimulation, usualTactic } from './mini-simulation.ts';
 import { SlotCache } from './slot-cache.ts';
-import { ownMark, usesMask, WindowOrder } from './window-order.ts';
+import { ownMark, type Tactic, usesMask, WindowOrder } from './window-order.ts';
 
 /**
  * A cache that keeps what is used often, and learns from the traffic how far that is worth it: the one to take unless
@@ -28,9 +28,7 @@ import { ownMark, usesMask, WindowOrder } from './window-order.ts';
 export class TinyLfuCache<K, V> extends SlotCache<K, V> {
   private readonly random: Random;
   private readonly keyHash: KeyHash;
-  private hashes: Int32Array;
-  private sketch: FrequencySketch;
-  private additions: number = 0;
+  private frequencies: SlotFrequencies;
   private order: WindowOrder;
   /** The order's own: what a hit touches. */
   private marks: Uint8Array;
@@ -39,17 +37,19 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
   /** Of the key that comes in. */
   private arrived: number = 0;
   private fresh: boolean = false;
+  /** What those that came lately weigh in the mean. 0: none has come. */
+  private usualWeight: number = 0;
+  /** The entries for which the simulation is made. */
+  private simulatedEntries: number = 0;
 
   constructor(options: CacheOptions<K, V>) {
     super('TinyLfuCache', options);
     this.random = options.random ?? systemRandom;
     this.keyHash = new KeyHash(this.random);
     const { length } = this.keys;
-    this.hashes = new Int32Array(length);
-    this.sketch = new FrequencySketch();
-    this.sketch.fit(length);
-    this.simulation =
-      this.weigh === undefined ? new MiniSimulation(this.maxEntries, this.random, usualTactic) : undefined;
+    this.frequencies = new SlotFrequencies(length, true);
+    this.frequencies.sketch.fit(length);
+    this.simulation = this.weigh === undefined ? this.simulated(this.maxEntries, usualTactic) : undefined;
     this.order = this.ordered(length);
     this.marks = this.order.marks;
   }
@@ -61,7 +61,7 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
     const mark = this.marks[slot] as number;
     if ((mark & usesMask) !== usesMask) {
       this.marks[slot] = mark + 1;
-      if (mark >= ownMark) this.simulate(this.hashes[slot] as number);
+      if ((mark & ownMark) !== 0) this.simulation?.access(this.frequencies.hashes[slot] as number);
     }
     return this.values[slot];
   }
@@ -71,21 +71,24 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
     // What is used all the time is not sampled at each use: one hot key would be most of the sample.
     if ((mark & usesMask) === usesMask) return;
     this.marks[slot] = mark + 1;
-    if (mark >= ownMark) this.simulate(this.hashes[slot] as number);
+    if ((mark & ownMark) !== 0) this.simulation?.access(this.frequencies.hashes[slot] as number);
   }
 
   protected override arriving(key: K): void {
     const hash = this.keyHash.of(key);
     this.arrived = hash;
     this.fresh = true;
-    this.count(hash, 1);
-    if (this.simulation?.samples(hash)) this.simulate(hash);
+    this.frequencies.sketch.add(hash, 1);
+    if (this.simulation?.samples(hash)) this.simulation.access(hash);
   }
 
   protected link(slot: number): void {
-    if (this.fresh) this.hashes[slot] = this.arrived;
+    if (this.fresh) {
+      this.frequencies.hashes[slot] = this.arrived;
+      if (this.weigh !== undefined) this.weighedIn(this.weightOf(slot));
+    }
     this.fresh = false;
-    this.order.add(slot, this.simulation?.samples(this.hashes[slot] as number) ? ownMark : 0);
+    this.order.add(slot, this.simulation?.samples(this.frequencies.hashes[slot] as number) ? ownMark : 0);
   }
 
   protected unlink(slot: number, _reason: RemovalReason): void {
@@ -111,39 +114,43 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
 
   protected override grow(length: number): void {
     super.grow(length);
-    const hashes = new Int32Array(length);
-    hashes.set(this.hashes);
-    this.hashes = hashes;
-    this.sketch.fit(length);
+    this.frequencies.grow(length);
+    this.frequencies.sketch.fit(length);
     this.order.grow(length);
     this.order.weights = this.weigh && this.weights;
     this.marks = this.order.marks;
-    // So many more of them fit: they have become lighter.
-    if (this.weigh !== undefined && this.simulation !== undefined) this.learn();
   }
 
   protected override reset(): void {
     super.reset();
     const { length } = this.keys;
-    this.hashes = new Int32Array(length);
-    this.sketch = new FrequencySketch();
-    this.sketch.fit(length);
-    this.additions = 0;
-    this.simulation =
-      this.weigh === undefined ? new MiniSimulation(this.maxEntries, this.random, usualTactic) : undefined;
+    this.frequencies = new SlotFrequencies(length, true);
+    this.frequencies.sketch.fit(length);
+    this.simulation = this.weigh === undefined ? this.simulated(this.maxEntries, usualTactic) : undefined;
     this.order = this.ordered(length);
     this.marks = this.order.marks;
   }
 
   private ordered(length: number): WindowOrder {
-    const frequencies = {
-      of: (slot: number): number => this.sketch.estimate(this.hashes[slot] as number),
-      used: (slot: number, times: number): void => this.count(this.hashes[slot] as number, times),
-    };
-    const order = new WindowOrder(frequencies, this.random, usualTactic, this.bound, length);
+    const order = new WindowOrder(this.frequencies, this.random, usualTactic, this.bound, length);
     order.weights = this.weigh && this.weights;
     order.divide(usualTactic, this.bound);
     return order;
+  }
+
+  private simulated(entries: number, tactic: Tactic): MiniSimulation {
+    this.simulatedEntries = entries;
+    return new MiniSimulation(entries, this.random, tactic, {
+      change: (tactic) => this.order.divide(tactic, this.bound),
+      age: () => {
+        this.frequencies.sketch.age();
+        this.order.age();
+      },
+      forget: () => {
+        this.frequencies.sketch.forget();
+        this.order.renew(this.slots.size);
+      },
+    });
   }
 
   private get bound(): number {
@@ -151,30 +158,25 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
   }
 
   private get capacity(): number {
-    return this.weigh === undefined ? this.maxEntries : Math.max(this.slots.size, 1);
+    if (this.weigh === undefined) return this.maxEntries;
+    return Math.min(Math.max(Math.round(this.maxWeight / this.usualWeight), 1), this.maxEntries);
+  }
+
+  private weighedIn(weight: number): void {
+    this.usualWeight = this.usualWeight === 0 ? weight : this.usualWeight + (weight - this.usualWeight) / 32;
+    if (this.simulation === undefined) return;
+    const { capacity, simulatedEntries } = this;
+    if (capacity > 2 * simulatedEntries || 2 * capacity < simulatedEntries) this.learn();
   }
 
   /** Begins to try tactics anew, for as many entries as there is room for now. */
   private learn(): void {
-    const simulation = new MiniSimulation(this.capacity, this.random, this.simulation?.tactic ?? usualTactic);
+    const simulation = this.simulated(this.capacity, this.simulation?.tactic ?? usualTactic);
     this.simulation = simulation;
     for (const slot of this.slots.values()) {
       const mark = (this.marks[slot] as number) & ~ownMark;
-      this.marks[slot] = simulation.samples(this.hashes[slot] as number) ? mark | ownMark : mark;
+      this.marks[slot] = simulation.samples(this.frequencies.hashes[slot] as number) ? mark | ownMark : mark;
     }
     this.order.divide(simulation.tactic, this.bound);
-  }
-
-  private simulate(hash: number): void {
-    const { simulation } = this;
-    if (simulation?.access(hash)) this.order.divide(simulation.tactic, this.bound);
-  }
-
-  private count(hash: number, times: number): void {
-    this.additions += this.sketch.add(hash, times);
-    if (this.additions < ageingPeriod * this.capacity) return;
-    this.additions = 0;
-    this.sketch.age();
-    this.order.age();
   }
 }

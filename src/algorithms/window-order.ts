@@ -1,4 +1,5 @@
 import type { Random } from '../core/random.ts';
+import type { SlotFrequencies } from './frequency-sketch.ts';
 import { longerLinks } from './slot-arrays.ts';
 
 /** How a `WindowOrder` divides its entries. */
@@ -7,13 +8,6 @@ export interface Tactic {
   readonly window: number;
   /** By how many uses more than those of who would leave for it an entry is let out of the window into main. */
   readonly margin: number;
-}
-
-/** What is known of the keys' uses. */
-export interface Frequencies {
-  of(slot: number): number;
-  /** So many uses, which had not been told one by one. */
-  used(slot: number, times: number): void;
 }
 
 /** What a slot's mark says: its uses since it was last looked at, up to 15; where it stands; and what its owner adds. */
@@ -57,15 +51,17 @@ export class WindowOrder {
   private prev: Uint32Array;
   /** The weight of each place's entries, by its mark ÷ 16. */
   private readonly held: Float64Array = new Float64Array(4);
-  private readonly frequencies: Frequencies;
+  private readonly frequencies: SlotFrequencies;
   private readonly random: Random;
   private tactic: Tactic;
   private windowMost: number = 0;
   private protectedMost: number = 0;
   /** Whether room was asked for since the last entry came in. */
   private pressed: boolean = false;
+  /** How many are still to leave without being compared. */
+  private stale: number = 0;
 
-  constructor(frequencies: Frequencies, random: Random, tactic: Tactic, bound: number, length: number) {
+  constructor(frequencies: SlotFrequencies, random: Random, tactic: Tactic, bound: number, length: number) {
     this.frequencies = frequencies;
     this.random = random;
     this.tactic = tactic;
@@ -112,8 +108,36 @@ export class WindowOrder {
     this.held[place] = (this.held[place] as number) + by;
   }
 
+  /** So many leave without being compared, if they are not used again: what comes in fills main as if it were empty. */
+  renew(count: number): void {
+    this.stale = count;
+    const { marks, next, prev, held } = this;
+    for (let slot = 1; slot < marks.length; slot++) {
+      const mark = (marks[slot] as number) & ~usesMask;
+      marks[slot] = (mark & placeMask) === protectedMark ? mark - protectedMark + probationMark : mark;
+    }
+    const [from, to] = [endOf(protectedMark), endOf(probationMark)];
+    const first = next[from] as number;
+    if (first === from) return;
+    const last = prev[from] as number;
+    const before = prev[to] as number;
+    next[before] = first;
+    prev[first] = before;
+    next[last] = to;
+    prev[to] = last;
+    next[from] = from;
+    prev[from] = from;
+    held[2] = (held[2] as number) + (held[3] as number);
+    held[3] = 0;
+  }
+
   /** Who is to leave next. The order must not be empty. */
   victim(): number {
+    if (this.stale > 0) {
+      this.stale--;
+      const end = this.mainEnd();
+      if (end !== 0) return end;
+    }
     this.pressed = true;
     for (let i = 0; i < 4 && this.above(); i++) this.move(this.windowEnd(), probationMark);
     if ((this.held[1] as number) < this.windowMost) return this.mainEnd() || this.windowEnd();
