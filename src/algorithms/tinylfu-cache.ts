@@ -15,9 +15,10 @@ import { ownMark, type Tactic, usesMask, WindowOrder } from './window-order.ts';
  * is to leave it, is tried on small copies without values (`MiniSimulation`): from a main part that is all but frozen, for
  * loops larger than the cache and scans, to none, which is an LRU in all but name. There is nothing to set.
  *
- * A hit counts a use of its entry, in one byte, and nothing else. Copies cost up to 60 KiB a cache, the sketch 8 to 32 bytes an
- * entry. A hit is never worse than the best of five fixed tactics but for what it takes to tell which that is: some times as
- * many accesses as there are entries.
+ * A hit counts a use of its entry, in one byte, and nothing else. The copies cost up to 60 KiB a cache, the sketch 8 to 32
+ * bytes an entry. Which tactic is best takes a few times as many accesses as there are entries to tell; when hits fall, all
+ * that was learned is dropped. Of a bound by weights, the sample is chosen for as many entries as fit of those that came
+ * lately. An eviction takes constant time in the mean, but one may look at all entries that were used since the last.
  *
  * Einziger, Friedman and Manes, "TinyLFU: a highly efficient cache admission policy", 2017; Einziger, Eytan, Friedman and
  * Manes, "Adaptive software cache management", 2018; Waldspurger and others, "Cache modeling and optimization using
@@ -59,17 +60,17 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
     if (this.watched) slot = this.heed(key, slot);
     if (slot === undefined) return undefined;
     const mark = this.marks[slot] as number;
-    if ((mark & usesMask) !== usesMask) {
-      this.marks[slot] = mark + 1;
-      if ((mark & ownMark) !== 0) this.simulation?.access(this.frequencies.hashes[slot] as number);
-    }
-    return this.values[slot];
+    if ((mark & usesMask) !== usesMask) this.use(slot, mark);
+    return this.values[slot] as V;
   }
 
   protected touch(slot: number): void {
     const mark = this.marks[slot] as number;
     // What is used all the time is not sampled at each use: one hot key would be most of the sample.
-    if ((mark & usesMask) === usesMask) return;
+    if ((mark & usesMask) !== usesMask) this.use(slot, mark);
+  }
+
+  private use(slot: number, mark: number): void {
     this.marks[slot] = mark + 1;
     if ((mark & ownMark) !== 0) this.simulation?.access(this.frequencies.hashes[slot] as number);
   }
