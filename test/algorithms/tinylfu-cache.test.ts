@@ -197,7 +197,11 @@ describe('weights', () => {
   });
 
   test('goes on when entries become lighter, and the bound larger', () => {
-    const cache = new TinyLfuCache<number, number>({ maxWeight: 100, weigh: (weight) => weight });
+    const cache = new TinyLfuCache<number, number>({
+      maxWeight: 100,
+      weigh: (weight) => weight,
+      random: seededRandom(2),
+    });
     for (let key = 0; key < 1_000; key++) cache.set(key, 10);
     assert.equal(cache.size, 10);
     for (let key = 0; key < 10_000; key++) if (cache.get(key % 300) === undefined) cache.set(key % 300, 0.5);
