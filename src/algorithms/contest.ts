@@ -11,7 +11,8 @@ export class Contest {
   private readonly scores: Float64Array;
   /** Of each against each. */
   private readonly squares: Float64Array;
-  private accesses: number = 0;
+  /** Faded like the scores. */
+  accesses: number = 0;
 
   constructor(count: number, options: { fading: number; deviations: number; least: number }) {
     this.fading = options.fading;
@@ -41,6 +42,16 @@ export class Contest {
     const lead = (scores[best] as number) - (scores[current] as number);
     const chance = Math.sqrt(this.squares[best * scores.length + current] as number);
     return lead > this.deviations * chance + this.least * this.accesses ? best : current;
+  }
+
+  score(i: number): number {
+    return this.scores[i] as number;
+  }
+
+  /** @returns who has scored most, this one apart */
+  bestBut(current: number): number {
+    const { scores } = this;
+    return scores.indexOf(Math.max(...scores.filter((_, i) => i !== current)));
   }
 
   /** Knows from now on what the other does, and nothing else. */

@@ -27,6 +27,9 @@ const shortContest = { fading: 0.7, deviations: 1.3, least: 0.01 };
 const fallDeviations = 3;
 const leastFall = 0.05;
 const leastEpochs = 4;
+/** Epochs before a tactic is judged by what the cache itself hits, and hits an access by which its copy must be ahead. */
+const leastTrial = 10;
+const leastDeceit = 0.05;
 
 /** Who is told what a simulation finds out. */
 export interface Simulated {
@@ -68,6 +71,10 @@ export class MiniSimulation {
   private readonly hits: Float64Array = new Float64Array(tactics.length);
   private readonly long: Contest = new Contest(tactics.length, longContest);
   private readonly short: Contest = new Contest(tactics.length, shortContest);
+  /** What the cache itself has hit of the sample, faded as in the long contest, and for how many epochs by this tactic. */
+  private ownHits: number = 0;
+  private ownScore: number = 0;
+  private tried: number = 0;
   private accesses: number = 0;
   private sinceAgeing: number = 0;
   private readonly simulated: Simulated;
@@ -92,8 +99,9 @@ export class MiniSimulation {
     return Math.imul(hash, 0x9e37_79b1) >>> 0 < this.limit;
   }
 
-  /** A key of the sample is asked for. */
-  access(hash: number): void {
+  /** A key of the sample is asked for, which the cache itself had or not. */
+  access(hash: number, had: boolean): void {
+    if (had) this.ownHits++;
     this.frequencies.sketch.add(hash, 1);
     if (++this.sinceAgeing >= ageingPeriod * this.size) this.age();
     const slot = this.slots.get(hash) ?? this.take(hash);
@@ -154,18 +162,39 @@ export class MiniSimulation {
     }
     this.long.add(this.hits, this.accesses);
     this.short.add(this.hits, this.accesses);
+    this.ownScore = this.ownScore * fading + this.ownHits;
+    this.ownHits = 0;
+    this.tried++;
     this.hits.fill(0);
     this.accesses = 0;
     if (full) this.epoch = Math.min(1.5 * this.epoch, this.size);
     const current = tactics.indexOf(this.tactic);
+    if (full && this.deceives(current)) return this.change(this.long.bestBut(current));
     let winner = this.long.winner(current);
     if (winner === current) {
       winner = this.short.winner(current);
       if (winner === current) return;
       this.long.become(this.short);
     }
+    this.change(winner);
+  }
+
+  private change(winner: number): void {
     this.tactic = tactics[winner] as Tactic;
+    this.ownScore = 0;
+    this.tried = 0;
     this.simulated.change(this.tactic);
+  }
+
+  /**
+   * Whether the copy goes on hitting what the cache itself goes on missing. A queue may have two steady states: one that lets
+   * go of each key a moment before it is asked for again takes it in again, lets go of the next for want of that room, and
+   * never hits, while one that began otherwise always does. Nothing but the cache's own hits tells which it is in.
+   */
+  private deceives(current: number): boolean {
+    const claimed = this.long.score(current);
+    if (this.tried < leastTrial || this.ownScore > claimed / 2) return false;
+    return claimed - this.ownScore > leastDeceit * this.long.accesses;
   }
 
   private fell(rate: number): boolean {
@@ -185,6 +214,9 @@ export class MiniSimulation {
     this.long.clear();
     this.short.clear();
     this.rates = [0, 0, 0];
+    this.ownHits = 0;
+    this.ownScore = 0;
+    this.tried = 0;
     this.accesses = 0;
     this.epoch = this.size / 4;
   }

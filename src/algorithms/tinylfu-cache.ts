@@ -72,7 +72,7 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
 
   private use(slot: number, mark: number): void {
     this.marks[slot] = mark + 1;
-    if ((mark & ownMark) !== 0) this.simulation?.access(this.frequencies.hashes[slot] as number);
+    if ((mark & ownMark) !== 0) this.simulation?.access(this.frequencies.hashes[slot] as number, true);
   }
 
   protected override arriving(key: K): void {
@@ -80,7 +80,7 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
     this.arrived = hash;
     this.fresh = true;
     this.frequencies.sketch.add(hash, 1);
-    if (this.simulation?.samples(hash)) this.simulation.access(hash);
+    if (this.simulation?.samples(hash)) this.simulation.access(hash, false);
   }
 
   protected link(slot: number): void {

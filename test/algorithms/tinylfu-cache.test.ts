@@ -242,3 +242,17 @@ describe('traces', () => {
     120_000,
   );
 });
+
+test('is not deceived by a copy that began better: what it misses itself counts', () => {
+  const size = 1_000;
+  const cache = made(size, 3);
+  const distance = 0.25 * size;
+  let hits = 0;
+  // Each key is asked for twice, the second time a quarter of the cache's entries later.
+  for (let i = 0; i < 60 * size; i++) {
+    const key = Math.floor(i / 2) - (i % 2 === 1 ? distance : 0);
+    if (cache.get(key) !== undefined) hits++;
+    else cache.set(key, true);
+  }
+  assert.ok(hits > 0.35 * 60 * size, `${((100 * hits) / (60 * size)).toFixed(1)} %, and an LRU 50 %`);
+});
