@@ -202,5 +202,5 @@ test('one call that hangs for a while does not outweigh a round', () => {
 });
 
 test('calls that take no time at all leave it whole', () => {
-  for (const make of Object.values(makers)) assert.ok(feed(make(), 10_000, 0, 20) >= 20);
+  for (const limit of [aimd(), vegas({ random }), gradient({ random })]) assert.ok(feed(limit, 10_000, 0, 20) >= 20);
 });
