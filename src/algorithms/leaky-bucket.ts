@@ -42,42 +42,42 @@ export function leakyBucket(options: LeakyBucketOptions): Meter {
 type Limits = { readonly limit: number; readonly interval: Milliseconds; readonly burst: number };
 
 class LeakyBucket extends SmoothMeter {
-  #limits: Limits;
-  #gap = 0;
-  #slack = 0;
+  private limits: Limits;
+  private gap = 0;
+  private slack = 0;
   /** What a millisecond of idleness earns. */
-  #earning = 0;
+  private earning = 0;
 
   constructor(options: LeakyBucketOptions) {
     super();
-    this.#limits = this.#set(options);
+    this.limits = this.set(options);
   }
 
   override update(now: Milliseconds, limits: MeterLimits): void {
     this.catchUp(now);
-    const before = this.#gap;
-    this.#limits = this.#set(changed(this.#limits, limits));
-    this.stretch(this.#gap / before);
+    const before = this.gap;
+    this.limits = this.set(changed(this.limits, limits));
+    this.stretch(this.gap / before);
     this.store(this.stored);
   }
 
   protected override store(amount: number): void {
-    this.stored = Math.min(amount, this.#slack);
+    this.stored = Math.min(amount, this.slack);
   }
 
   protected override spend(idle: Milliseconds, cost: number): Milliseconds {
-    if (this.#slack === 0) return cost * this.#gap;
-    const stored = Math.min(this.stored + idle * this.#earning, this.#slack);
+    if (this.slack === 0) return cost * this.gap;
+    const stored = Math.min(this.stored + idle * this.earning, this.slack);
     const spent = Math.min(stored, cost);
     this.stored = stored - spent;
-    return (cost - spent) * this.#gap;
+    return (cost - spent) * this.gap;
   }
 
   protected override worth(span: Milliseconds): number {
-    return span / this.#gap;
+    return span / this.gap;
   }
 
-  #set(options: LeakyBucketOptions): Limits {
+  private set(options: LeakyBucketOptions): Limits {
     const check = positive(Number.MAX_SAFE_INTEGER);
     const {
       limit,
@@ -90,9 +90,9 @@ class LeakyBucket extends SmoothMeter {
     });
     check('leakyBucket: limit', limit);
     check('leakyBucket: interval', interval);
-    this.#gap = interval / limit;
-    this.#slack = burst - 1;
-    this.#earning = limit / interval;
+    this.gap = interval / limit;
+    this.slack = burst - 1;
+    this.earning = limit / interval;
     this.capacity = Math.max(limit, burst);
     return { limit, interval, burst };
   }

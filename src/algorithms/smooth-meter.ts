@@ -15,11 +15,11 @@ export abstract class SmoothMeter implements Meter {
   /** The highest cost there may be. */
   protected capacity = 0;
   protected stored = 0;
-  readonly #ledger = new Ledger(true);
+  private readonly ledger = new Ledger(true);
   /** When the next one may begin. */
   private due: Milliseconds = -Infinity;
   /** By how much what is not yet paid for has been stretched. */
-  #stretched = 1;
+  private stretched = 1;
 
   abstract update(now: Milliseconds, limits: MeterLimits): void;
   /** Stores what this much idleness has earned, takes the cost from what is stored, and says how long that takes. */
@@ -31,10 +31,10 @@ export abstract class SmoothMeter implements Meter {
 
   tryAcquire(now: Milliseconds, cost: number = 1): boolean {
     checkCost(cost);
-    const time = this.#ledger.advance(now);
+    const time = this.ledger.advance(now);
     if (!Number.isFinite(now)) return false;
     const idle = time - this.due;
-    if (cost > this.capacity || idle < 0 || cost === 0) return cost === 0 && this.#ledger.latest <= time;
+    if (cost > this.capacity || idle < 0 || cost === 0) return cost === 0 && this.ledger.latest <= time;
     // One that has never been asked before has earned nothing by that.
     this.due = time + this.spend(idle < Infinity ? idle : 0, cost);
     return true;
@@ -43,23 +43,23 @@ export abstract class SmoothMeter implements Meter {
   retryAfter(now: Milliseconds, cost: number = 1): Milliseconds {
     checkCost(cost);
     this.catchUp(now);
-    return cost > this.capacity ? Infinity : this.#ledger.wait(now, this.#freeAt(cost));
+    return cost > this.capacity ? Infinity : this.ledger.wait(now, this.freeAt(cost));
   }
 
   reserve(now: Milliseconds, cost: number = 1, maxWait: Milliseconds = Infinity): Reservation | undefined {
     checkCost(cost);
-    const time = Math.max(this.catchUp(now), this.#freeAt(cost));
-    if (cost > this.capacity || !(this.#ledger.wait(now, time) <= maxWait)) return undefined;
+    const time = Math.max(this.catchUp(now), this.freeAt(cost));
+    if (cost > this.capacity || !(this.ledger.wait(now, time) <= maxWait)) return undefined;
     const { due, stored } = this;
     const span = this.spend(0, cost);
     const spent = stored - this.stored;
     const next = due + span;
     this.due = next;
-    const stretched = this.#stretched;
-    return this.#ledger.reserve(now, time, cost, () => {
+    const stretched = this.stretched;
+    return this.ledger.reserve(now, time, cost, () => {
       // The last of all leaves nothing behind, not even a rounding, by which the next would be a trifle too early.
       if (this.due === next) this.due = due;
-      else this.due -= span * (this.#stretched / stretched);
+      else this.due -= span * (this.stretched / stretched);
       this.store(this.stored + spent);
     });
   }
@@ -67,11 +67,11 @@ export abstract class SmoothMeter implements Meter {
   available(now: Milliseconds): number {
     const time = this.catchUp(now);
     if (this.due <= time) return this.capacity;
-    return this.#ledger.latest > time ? -this.worth(this.due - time) : 0;
+    return this.ledger.latest > time ? -this.worth(this.due - time) : 0;
   }
 
   protected catchUp(now: Milliseconds): Milliseconds {
-    const time = this.#ledger.advance(now);
+    const time = this.ledger.advance(now);
     if (time > this.due) {
       if (this.due > -Infinity) this.spend(time - this.due, 0);
       this.due = time;
@@ -81,13 +81,13 @@ export abstract class SmoothMeter implements Meter {
 
   /** Has what is not yet paid for take so many times as long. */
   protected stretch(times: number): void {
-    const { time } = this.#ledger;
+    const { time } = this.ledger;
     this.due = time + (this.due - time) * times;
-    this.#stretched *= times;
+    this.stretched *= times;
   }
 
   /** A cost of 0 waits for nobody but those who were promised something. */
-  #freeAt(cost: number): Milliseconds {
-    return cost > 0 ? this.due : this.#ledger.latest;
+  private freeAt(cost: number): Milliseconds {
+    return cost > 0 ? this.due : this.ledger.latest;
   }
 }

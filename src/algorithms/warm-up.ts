@@ -59,50 +59,50 @@ interface Limits {
 }
 
 class WarmUp extends SmoothMeter {
-  #limits: Limits;
-  #gap = 0;
+  private limits: Limits;
+  private gap = 0;
   /** What is stored when it is cold. */
-  #most = 0;
+  private most = 0;
   /** With more stored than this, calls are further apart. */
-  #threshold = 0;
+  private threshold = 0;
   /** By how much further apart, for each of them. */
-  #slope = 0;
+  private slope = 0;
   /** What a millisecond of idleness stores. */
-  #cooling = 0;
+  private cooling = 0;
 
   constructor(options: WarmUpOptions) {
     super();
-    this.#limits = this.#set(options);
-    this.stored = this.#most;
+    this.limits = this.set(options);
+    this.stored = this.most;
   }
 
   override update(now: Milliseconds, limits: MeterLimits): void {
     this.catchUp(now);
-    const before = this.#most;
-    this.#limits = this.#set(changed(this.#limits, limits) as WarmUpOptions);
-    this.stored *= this.#most / before;
+    const before = this.most;
+    this.limits = this.set(changed(this.limits, limits) as WarmUpOptions);
+    this.stored *= this.most / before;
   }
 
   protected override store(amount: number): void {
-    this.stored = Math.min(amount, this.#most);
+    this.stored = Math.min(amount, this.most);
   }
 
   protected override spend(idle: Milliseconds, cost: number): Milliseconds {
-    const stored = Math.min(this.stored + idle * this.#cooling, this.#most);
+    const stored = Math.min(this.stored + idle * this.cooling, this.most);
     this.stored = Math.max(0, stored - cost);
-    const fresh = this.#gap * cost;
-    if (stored <= this.#threshold) return fresh;
+    const fresh = this.gap * cost;
+    if (stored <= this.threshold) return fresh;
     // And the triangle or trapezoid above that.
-    const before = stored - this.#threshold;
-    const after = Math.max(0, this.stored - this.#threshold);
-    return fresh + (this.#slope * (before - after) * (before + after)) / 2;
+    const before = stored - this.threshold;
+    const after = Math.max(0, this.stored - this.threshold);
+    return fresh + (this.slope * (before - after) * (before + after)) / 2;
   }
 
   protected override worth(span: Milliseconds): number {
-    return span / this.#gap;
+    return span / this.gap;
   }
 
-  #set(options: WarmUpOptions): Limits {
+  private set(options: WarmUpOptions): Limits {
     const check = positive(Number.MAX_SAFE_INTEGER);
     const {
       limit,
@@ -118,11 +118,11 @@ class WarmUp extends SmoothMeter {
     check('warmUp: limit', limit);
     check('warmUp: interval', interval);
     check('warmUp: duration', duration);
-    this.#gap = interval / limit;
-    this.#threshold = duration / (2 * this.#gap);
-    this.#most = this.#threshold + (2 * duration) / (this.#gap * (1 + coldFactor));
-    this.#slope = (this.#gap * (coldFactor - 1)) / (this.#most - this.#threshold);
-    this.#cooling = this.#most / duration;
+    this.gap = interval / limit;
+    this.threshold = duration / (2 * this.gap);
+    this.most = this.threshold + (2 * duration) / (this.gap * (1 + coldFactor));
+    this.slope = (this.gap * (coldFactor - 1)) / (this.most - this.threshold);
+    this.cooling = this.most / duration;
     this.capacity = Math.max(limit, 1);
     return { limit, interval, duration, coldFactor };
   }
