@@ -15,7 +15,7 @@ void used.execute(task);
 export const limitingRate: readonly Case[] = [
   // A look at the clock is most of it.
   { name: 'rate limit', call: () => roomy.execute(task), required: 3.5, stretch: 2.5 },
-  { name: 'rate limit, used up', call: () => used.execute(task), rejects: true, required: 35, stretch: 25 },
+  { name: 'rate limit, used up', call: () => used.execute(task), rejects: true, required: 25, stretch: 18 },
 ];
 
 const waiters = 100_000;
