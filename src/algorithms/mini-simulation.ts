@@ -1,8 +1,8 @@
 import type { Random } from '../core/random.ts';
 import { Contest } from './contest.ts';
 import { SlotFrequencies } from './frequency-sketch.ts';
-import { firstLength } from './slot-arrays.ts';
-import { longerBytes, type Tactic, usesMask, WindowOrder } from './window-order.ts';
+import { firstLength, longerBytes } from './slot-arrays.ts';
+import { type Tactic, usesMask, WindowOrder } from './window-order.ts';
 
 /** Frozen, for loops and scans; the usual; two for mixtures; and no main at all, for what is used again soon or never. */
 const tactics: readonly Tactic[] = [

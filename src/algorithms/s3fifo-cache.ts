@@ -3,7 +3,7 @@ import type { CacheOptions, RemovalReason } from './cache.ts';
 import { GhostQueue } from './ghost-queue.ts';
 import { KeyHash } from './key-hash.ts';
 import { MapQueue } from './map-queue.ts';
-import { firstLength } from './slot-arrays.ts';
+import { firstLength, longerBytes } from './slot-arrays.ts';
 import { SlotCache } from './slot-cache.ts';
 
 /** What a slot's state says: its queue, and in the lowest bits how often it was used there, up to three times. */
@@ -194,9 +194,7 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
 
   protected override grow(length: number): void {
     super.grow(length);
-    const { states } = this;
-    this.states = new Uint8Array(length);
-    this.states.set(states);
+    this.states = longerBytes(this.states, length);
   }
 
   protected override reset(): void {

@@ -1,5 +1,5 @@
 import type { CacheOptions, RemovalReason } from './cache.ts';
-import { firstLength } from './slot-arrays.ts';
+import { firstLength, longerBytes } from './slot-arrays.ts';
 import { SlotCache } from './slot-cache.ts';
 
 /**
@@ -102,9 +102,7 @@ export class SieveCache<K, V> extends SlotCache<K, V> {
 
   protected override grow(length: number): void {
     super.grow(length);
-    const { visited } = this;
-    this.visited = new Uint8Array(length);
-    this.visited.set(visited);
+    this.visited = longerBytes(this.visited, length);
   }
 
   protected override reset(): void {

@@ -1,6 +1,6 @@
 import type { Random } from '../core/random.ts';
 import type { SlotFrequencies } from './frequency-sketch.ts';
-import { longerLinks } from './slot-arrays.ts';
+import { longerBytes, longerLinks } from './slot-arrays.ts';
 
 /** How a `WindowOrder` divides its entries. */
 export interface Tactic {
@@ -258,10 +258,4 @@ export class WindowOrder {
 
 function endOf(place: number): number {
   return (place >> 4) - 1;
-}
-
-export function longerBytes(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
-  const grown = new Uint8Array(length);
-  grown.set(bytes);
-  return grown;
 }
