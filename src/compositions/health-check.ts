@@ -2,7 +2,7 @@ import { RiseFall } from '../algorithms/rise-fall.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { AbandonedError, TimeoutError } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
-import { checked, integer, objectWith, positive, shown, typed } from '../core/options.ts';
+import { checked, integer, iterable, objectWith, positive, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import type { Target } from '../core/router.ts';
@@ -148,9 +148,4 @@ export function healthCheck<T extends Target>(
     running?.timer.cancel();
     running?.controller.abort(new AbandonedError({ name: 'healthCheck', message: 'no more checks' }));
   }
-}
-
-function iterable(label: string, value: unknown): void {
-  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
-    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
 }

@@ -4,7 +4,7 @@ import { slowStartShare } from '../algorithms/slow-start.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { isRejection, NoTargetError } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
-import { checked, duration, number, object, objectWith, positive, shown, typed } from '../core/options.ts';
+import { checked, duration, iterable, number, object, objectWith, positive, shown, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
 import type { Context, Milliseconds } from '../core/policy.ts';
 import { rejectSoon } from '../core/promise.ts';
@@ -257,11 +257,6 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
       targets: states,
     });
   }
-}
-
-function iterable(label: string, value: unknown): void {
-  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
-    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
 }
 
 function monitors(label: string, value: unknown): void {

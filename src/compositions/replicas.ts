@@ -2,11 +2,11 @@ import { staleness, stalenessAmong } from '../algorithms/staleness.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { NoTargetError } from '../core/errors.ts';
 import type { Health } from '../core/health.ts';
-import { checked, duration, object, objectWith, typed } from '../core/options.ts';
+import { checked, duration, iterable, object, objectWith, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
 import type { Context, Milliseconds } from '../core/policy.ts';
 import type { Router, Target } from '../core/router.ts';
-import { byName, healths, iterable } from '../core/targets.ts';
+import { byName, healths } from '../core/targets.ts';
 import { type Host, Visit } from '../core/visit.ts';
 
 export interface ReplicasOptions<T extends Target> {

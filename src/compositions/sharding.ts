@@ -1,10 +1,10 @@
 import type { Placement, PlacementKey } from '../algorithms/placement.ts';
 import { CallsByKey } from '../core/calls-by-key.ts';
 import { NoTargetError, RejectedError } from '../core/errors.ts';
-import { checked, integer, objectWith, typed } from '../core/options.ts';
+import { checked, integer, iterable, objectWith, typed } from '../core/options.ts';
 import type { Context } from '../core/policy.ts';
 import type { Router, Target } from '../core/router.ts';
-import { byName, iterable } from '../core/targets.ts';
+import { byName } from '../core/targets.ts';
 
 export interface ShardingOptions<T extends Target> {
   /** Says which names have which key. */

@@ -58,6 +58,12 @@ export function objectWith(...methods: string[]): Check {
   );
 }
 
+/** Anything that can be gone through. */
+export function iterable(label: string, value: unknown): void {
+  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
+    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
+}
+
 /** One of a few words. */
 export function oneOf(...words: string[]): Check {
   return where<string>('string', words.map(shown).join(' or '), (word) => words.includes(word));

@@ -1,4 +1,4 @@
-import { objectWith, shown } from './options.ts';
+import { iterable, objectWith, shown } from './options.ts';
 import type { Target } from './router.ts';
 
 /**
@@ -24,10 +24,4 @@ export function byName<T extends Target>(label: string, targets: Iterable<T>): M
 export function healths(label: string, value: unknown): void {
   if (!Array.isArray(value)) throw new TypeError(`${label} must be an array, got ${shown(value)}`);
   for (const each of value) objectWith('state')(label, each);
-}
-
-/** Anything that can be gone through. */
-export function iterable(label: string, value: unknown): void {
-  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
-    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { type Check, checked, duration, integer, number, oneOf, positive, shown, typed } from '../core/options.ts';
+import { type Check, checked, duration, integer, iterable, number, oneOf, positive, typed } from '../core/options.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Router, Target } from '../core/router.ts';
@@ -157,10 +157,4 @@ function state(label: string, value: unknown): void {
   if (typeof value === 'object' && value !== null) {
     whole(label, value as { slower: number }, [], { slower: positive(Number.MAX_VALUE) });
   } else oneOf('down', 'hang', 'up')(label, value);
-}
-
-function iterable(label: string, value: unknown): void {
-  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function') {
-    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
-  }
 }
