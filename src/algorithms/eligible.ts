@@ -14,6 +14,21 @@ export interface EligibleRules {
   readonly random: Random;
 }
 
+/** Who is there. It holds until somebody comes, goes, or changes state: most calls find it as the one before left it. */
+export interface Roll<E extends Endpoint> {
+  /** All but the draining. */
+  readonly all: readonly E[];
+  readonly up: readonly E[];
+  /** Whether all are of one priority. */
+  readonly equals: boolean;
+}
+
+export function rollOf<E extends Endpoint>(endpoints: Iterable<E>): Roll<E> {
+  const all = [...endpoints].filter(({ state }) => state !== 'draining');
+  const up = all.filter(({ state }) => state === 'up');
+  return { all, up, equals: all.every((endpoint) => priorityOf(endpoint) === priorityOf(all[0] as E)) };
+}
+
 /**
  * Those a call may go to, of all there are: those that are up, of the first priority and of the own zone as long as enough
  * of it is, and not tried yet by this execution. Once all are, all but the last one tried. None only where none is up and
@@ -22,20 +37,11 @@ export interface EligibleRules {
  * Priorities, panic threshold and overprovisioning factor as in Envoy.
  */
 export function eligible<E extends Endpoint>(
-  endpoints: Iterable<E>,
+  { all, up, equals }: Roll<E>,
   rules: EligibleRules,
   tried: ReadonlySet<string>,
 ): readonly E[] {
-  const all: E[] = [];
-  const up: E[] = [];
-  for (const endpoint of endpoints) {
-    if (endpoint.state === 'draining') continue;
-    all.push(endpoint);
-    if (endpoint.state === 'up') up.push(endpoint);
-  }
-  const level = all.every((endpoint) => priorityOf(endpoint) === priorityOf(all[0] as E))
-    ? { all, up, panics: up.length < rules.panicThreshold * all.length }
-    : drawn(all, rules);
+  const level = equals ? { all, up, panics: up.length < rules.panicThreshold * all.length } : drawn(all, rules);
   const healthy = level.panics ? level.all : level.up;
   const near =
     level.panics || rules.zone === undefined ? healthy : preferred(level.all, level.up, rules.zone, rules.random);

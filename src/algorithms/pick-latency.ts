@@ -82,6 +82,8 @@ export function peakEwma(options: LatencyOptions = {}): Picker {
  */
 export function leastLoaded(options: LatencyOptions = {}): Picker {
   const latencies = new Latencies('leastLoaded', options);
+  /** Of those looked at in a pick; 0 where none is known. */
+  const values = new Float64Array(mostLooks);
   return {
     pick(eligible, call) {
       const { length } = eligible;
@@ -93,18 +95,18 @@ export function leastLoaded(options: LatencyOptions = {}): Picker {
       let heard = 0;
       for (let i = 0, at = start; i < looks; i++, at = at + 1 === length ? 0 : at + 1) {
         const latency = latencies.of(eligible[at] as Endpoint);
+        const value = latency.value(now);
+        values[i] = value;
         if (!latency.known) continue;
-        inverses += 1 / Math.max(latency.value(now), 1);
+        inverses += 1 / Math.max(value, 1);
         heard++;
       }
-      const usual = (tolerance * heard) / inverses;
+      const usual = heard > 0 ? (tolerance * heard) / inverses : 1;
       let best = eligible[start] as (typeof eligible)[0];
       let least = Infinity;
       for (let i = 0, at = start; i < looks; i++, at = at + 1 === length ? 0 : at + 1) {
         const endpoint = eligible[at] as (typeof eligible)[0];
-        const latency = latencies.of(endpoint);
-        const slower = latency.known ? Math.max(latency.value(now) / usual, 1) : 1;
-        const load = loadOf(endpoint) * slower;
+        const load = loadOf(endpoint) * Math.max((values[i] as number) / usual, 1);
         if (load >= least) continue;
         best = endpoint;
         least = load;

@@ -1,4 +1,4 @@
-import { eligible } from '../algorithms/eligible.ts';
+import { eligible, type Roll, rollOf } from '../algorithms/eligible.ts';
 import { leastLoaded } from '../algorithms/pick-latency.ts';
 import { slowStartShare } from '../algorithms/slow-start.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -61,7 +61,6 @@ class Place<T extends Target> implements Endpoint<T> {
   weight: number;
   pending = 0;
   state: Endpoint['state'] = 'up';
-  draining = false;
   /** When it came, or came back; `-Infinity` if it was there from the start. */
   since: Milliseconds;
   drained: (() => void)[] = [];
@@ -154,6 +153,10 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   const classify = health.find((monitor) => monitor.classify !== undefined)?.classify ?? classifyGuarded;
   const host = { clock, classify, told };
   const rules = { panicThreshold, zone, random };
+  /** Whether a target may change though nobody touches it. */
+  const changing = health.length > 0 || slowStart > 0;
+  /** Undefined once it holds no more. */
+  let roll: Roll<Place<T>> | undefined;
   iterable('loadBalancer: targets', targets);
   for (const target of targets) add(target, -Infinity);
 
@@ -161,14 +164,20 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     ...routerFor(undefined),
     forKey: routerFor,
     add: (target) => add(target, clock.now()),
-    remove: (name) => places.delete(name),
+    remove(name) {
+      roll = undefined;
+      return places.delete(name);
+    },
     drain,
     get endpoints() {
       const now = clock.now();
       for (const place of places.values()) look(place, now);
       return [...places.values()];
     },
-    [Symbol.dispose]: () => places.clear(),
+    [Symbol.dispose]() {
+      roll = undefined;
+      places.clear();
+    },
   };
 
   function routerFor(key: string | undefined): Router<T> {
@@ -199,8 +208,8 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   }
 
   function choose(key: string | undefined, now: Milliseconds, tried: ReadonlySet<string>): Place<T> {
-    for (const place of places.values()) look(place, now);
-    const among = eligible(places.values(), rules, tried);
+    if (changing) for (const place of places.values()) look(place, now);
+    const among = eligible((roll ??= rollOf(places.values())), rules, tried);
     if (among.length === 0) throw noTarget();
     const picked = pick.pick(among, { key, now, random, tried }) as Place<T> | undefined;
     if (picked !== undefined && among.includes(picked)) return picked;
@@ -209,14 +218,20 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
 
   function look(place: Place<T>, now: Milliseconds): void {
     const { target, state } = place;
-    place.state = place.draining ? 'draining' : 'up';
-    for (const monitor of health) {
-      if (place.state !== 'up') break;
-      place.state = monitor.state(target.name, now);
+    if (state !== 'draining') {
+      place.state = stateOf(target, now);
+      if (place.state !== state) roll = undefined;
+      if (place.state === 'up' && state !== 'up') place.since = now;
     }
-    if (place.state === 'up' && state !== 'up') place.since = now;
-    place.weight = target.weight ?? 1;
-    if (slowStart > 0) place.weight *= slowStartShare(now - place.since, slowStart);
+    if (slowStart > 0) place.weight = (target.weight ?? 1) * slowStartShare(now - place.since, slowStart);
+  }
+
+  function stateOf({ name }: T, now: Milliseconds): 'up' | 'down' | 'ejected' {
+    for (const monitor of health) {
+      const state = monitor.state(name, now);
+      if (state !== 'up') return state;
+    }
+    return 'up';
   }
 
   function told(
@@ -238,12 +253,14 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     if (places.has(target.name))
       throw new RangeError(`loadBalancer: target.name must be another for each, got ${shown(target.name)} twice`);
     places.set(target.name, new Place(target, since));
+    roll = undefined;
   }
 
   async function drain(name: string): Promise<void> {
     const place = places.get(name);
     if (place === undefined) throw new RangeError(`loadBalancer: drain must name a target, got ${shown(name)}`);
-    place.draining = true;
+    place.state = 'draining';
+    roll = undefined;
     if (place.pending > 0) await new Promise<void>((resolve) => place.drained.push(resolve));
   }
 

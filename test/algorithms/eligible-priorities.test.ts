@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { eligible } from '../../src/algorithms/eligible.ts';
+import { eligible, rollOf } from '../../src/algorithms/eligible.ts';
 import type { Endpoint } from '../../src/core/router.ts';
 import { seededRandom } from '../../src/testing/seeded-random.ts';
 import envoy from '../vectors/traffic-priority-failover-envoy.json' with { type: 'json' };
@@ -23,9 +23,10 @@ const names = (endpoints: readonly Endpoint[]): string => endpoints.map(({ targe
 test('shares calls among priorities as Envoy does, and goes to all of one that panics', () => {
   for (const { hosts, load, panic } of envoy.cases) {
     const all = pool(...hosts);
+    const roll = rollOf(all);
     const counts = hosts.map(() => 0);
     for (let call = 0; call < 10_000; call++) {
-      const got = eligible(all, rules, new Set());
+      const got = eligible(roll, rules, new Set());
       const priority = got[0]?.target.priority as number;
       counts[priority] = (counts[priority] as number) + 1;
       const expected = all.filter(
@@ -38,7 +39,7 @@ test('shares calls among priorities as Envoy does, and goes to all of one that p
 });
 
 test('a retry goes on to the next priority once all of the first have been tried', () => {
-  const all = pool({ healthy: 2, total: 2 }, { healthy: 1, total: 1 });
+  const all = rollOf(pool({ healthy: 2, total: 2 }, { healthy: 1, total: 1 }));
   assert.equal(names(eligible(all, rules, new Set())), '0a 0b');
   assert.equal(names(eligible(all, rules, new Set(['0a']))), '0b');
   assert.equal(names(eligible(all, rules, new Set(['0a', '0b']))), '1a');
@@ -46,7 +47,7 @@ test('a retry goes on to the next priority once all of the first have been tried
 });
 
 test('finds nobody where none is up and there is no panic', () => {
-  const all = pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 });
+  const all = rollOf(pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 }));
   assert.equal(eligible(all, { ...rules, panicThreshold: 0 }, new Set()).length, 0);
   assert.ok(eligible(all, rules, new Set()).length > 0);
 });

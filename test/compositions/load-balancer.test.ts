@@ -161,6 +161,7 @@ test('says which targets there are and why none is eligible, and never runs the 
   await assert.rejects(names(balancer({ targets: [] }), 1), { code: 'ERR_NO_TARGET', message: 'there are no targets' });
   {
     using gone = balancer({ targets: abc });
+    assert.equal(await names(gone, 2), 'ab');
     gone[Symbol.dispose]();
     await assert.rejects(names(gone, 1), NoTargetError);
   }
