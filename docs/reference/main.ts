@@ -1,8 +1,8 @@
 import type { WriteStream } from 'node:tty';
-import { parseArgs } from 'node:util';
 import type { Milliseconds } from '../../src/core/policy.ts';
 import { claimsOf, rushClaimsOf } from './claims.ts';
 import { bareClient, pipelineClient } from './clients.ts';
+import { type Options, runCommand } from './command.ts';
 import { type Figures, figuresOf, type Transition } from './figures.ts';
 import { makePlan, type Plan } from './plan.ts';
 import { progressLine, rushLine, startProgress } from './progress.ts';
@@ -68,19 +68,7 @@ async function rush(plan: RushPlan, progressTo: WriteStream): Promise<RushFigure
   return rushFiguresOf(plan, happenings);
 }
 
-async function main(args: string[]): Promise<number> {
-  let options: { seed: number; duration: Milliseconds; json: boolean; help: boolean };
-  try {
-    options = parse(args);
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${help}`);
-    return 2;
-  }
-  if (options.help) {
-    process.stdout.write(help);
-    return 0;
-  }
-  const { seed, duration, json } = options;
+async function main({ seed, duration, json }: Options): Promise<boolean> {
   const { stdout } = process;
   const progressTo = json ? process.stderr : stdout;
   const figures = await callMisbehaving(makePlan(seed, duration), progressTo);
@@ -88,26 +76,7 @@ async function main(args: string[]): Promise<number> {
   const claims = [...claimsOf(figures), ...rushClaimsOf(rushFigures)];
   if (json) stdout.write(`${JSON.stringify({ ...figures, rush: rushFigures, claims }, null, 2)}\n`);
   else stdout.write(report(figures, stdout) + rushReport(rushFigures, stdout) + conclusion(claims, stdout));
-  return claims.every(({ shown }) => shown) ? 0 : 1;
+  return claims.every(({ shown }) => shown);
 }
 
-function parse(args: string[]): { seed: number; duration: Milliseconds; json: boolean; help: boolean } {
-  const { values } = parseArgs({
-    args,
-    options: {
-      seed: { type: 'string', default: '1' },
-      seconds: { type: 'string', default: '13' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
-  });
-  const seed = Number(values.seed);
-  if (values.seed === '' || !Number.isSafeInteger(seed))
-    throw new RangeError(`--seed must be a whole number, got '${values.seed}'`);
-  const seconds = Number(values.seconds);
-  if (!(seconds >= 8 && seconds <= 60))
-    throw new RangeError(`--seconds must be a number from 8 to 60, got '${values.seconds}'`);
-  return { seed, duration: seconds * 1_000, json: values.json, help: values.help };
-}
-
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await runCommand(main, { help, seconds: { least: 8, most: 60, standard: 13 } });

@@ -6,12 +6,12 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** An HTTP server on a free port of loopback. */
-export async function startServer(listener: RequestListener): Promise<Server> {
+/** An HTTP server on loopback, on a free port unless one is given. */
+export async function startServer(listener: RequestListener, port = 0): Promise<Server> {
   const server = createServer(listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
