@@ -85,7 +85,13 @@ export { type WarmUpOptions, warmUp } from './algorithms/warm-up.ts';
 export type { WindowMeterOptions } from './algorithms/window-meter.ts';
 export type { WindowSize } from './algorithms/windows.ts';
 export { type DrainOptions, drain } from './compositions/drain.ts';
-export { type Failover, type FailoverOptions, failover, type SwitchOptions } from './compositions/failover.ts';
+export {
+  type Failover,
+  type FailoverEvent,
+  type FailoverOptions,
+  failover,
+  type SwitchOptions,
+} from './compositions/failover.ts';
 export { type HealthCheckOptions, healthCheck } from './compositions/health-check.ts';
 export { type HeartbeatOptions, heartbeat } from './compositions/heartbeat.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';

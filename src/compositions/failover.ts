@@ -2,6 +2,7 @@ import { remember } from '../core/attempts.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { dispose } from '../core/dispose.ts';
 import { RejectedError, TimeoutError } from '../core/errors.ts';
+import { emit, type Listener } from '../core/events.ts';
 import type { Health } from '../core/health.ts';
 import { WaitingLine } from '../core/line.ts';
 import { checked, duration, objectWith, typed } from '../core/options.ts';
@@ -38,7 +39,31 @@ export interface FailoverOptions<T extends Target> {
    */
   classify?: Classify | undefined;
   clock?: Clock | undefined;
+  /** Carried by events and errors. Default `'failover'`. */
+  name?: string | undefined;
+  onEvent?: Listener<FailoverEvent> | undefined;
 }
+
+export type FailoverEvent =
+  /** Calls go to another target from now on, noticed at the next call where nothing failed: `error` is what did. */
+  | {
+      readonly type: 'switch';
+      readonly name: string;
+      readonly from: string;
+      readonly to: string;
+      readonly why: 'failure' | 'health' | 'return' | 'prepared';
+      readonly error: unknown;
+    }
+  /** A prepared switch did not come about. */
+  | {
+      readonly type: 'refused';
+      readonly name: string;
+      readonly from: string;
+      readonly to: string;
+      readonly error: unknown;
+    }
+  /** No target is well, so all are taken to be; and then one is again. */
+  | { readonly type: 'panic' | 'panic-over'; readonly name: string };
 
 export interface SwitchOptions<T extends Target> {
   /**
@@ -60,7 +85,8 @@ export interface Failover<T extends Target> extends Router<T> {
    * has held. If it cannot, the old target stays the active one, and gets them.
    *
    * @throws {TimeoutError} when its time is up
-   * @throws {RejectedError} when another switch is under way, or somebody gave `false`; what `confirm` throws goes on as it is
+   * @throws {RejectedError} when another switch is under way, the target is not well, or somebody gave `false`; what
+   * `confirm` throws goes on as it is
    * @throws {RangeError | TypeError} for a name that no target has, and for options out of range or unknown
    */
   switchTo(name: string, options?: SwitchOptions<T>): Promise<void>;
@@ -89,12 +115,16 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
     returning = false,
     classify = classifyAnswered,
     clock = systemClock,
+    name = 'failover',
+    onEvent,
   } = checked('failover', options, {
     targets: (label, value) => byName(label, value as Iterable<T>),
     health: healths,
     returning: typed('boolean'),
     classify: typed('function'),
     clock: objectWith('now', 'coarse', 'schedule'),
+    name: typed('string'),
+    onEvent: typed('function'),
   });
   const order = [...byName('failover: targets', targets).values()];
   order.sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
@@ -105,13 +135,14 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
     maxWait: Infinity,
     ageing: 0,
     take: () => (switching ? undefined : true),
-    expired: () => new RejectedError({ name: 'failover', message: 'no time to wait for the switch' }),
+    expired: () => new RejectedError({ name, message: 'no time to wait for the switch' }),
   });
   const gate = guard({ enter: (context) => line.join(context) });
   let active = order[0] as T;
   /** Counts the moves: a failure from before the last one tells nothing of the target that is active now. */
   let moves = 0;
   let switching = false;
+  let panicking = false;
 
   return {
     route: (task) => (context) => onward(task, context, new Set()),
@@ -131,7 +162,8 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
     const target = choose(tried);
     if (target === undefined) return giveUp(before as Outcome) as Promise<R>;
     if (before?.ok) dispose(before.value);
-    if (tried.size === 0 && !switching) move(target);
+    if (tried.size === 0 && !switching)
+      move(target, order.indexOf(target) < order.indexOf(active) ? 'return' : 'health');
     const since = moves;
     const begun = learns ? clock.now() : 0;
     const next = (outcome: Outcome): Promise<R> | undefined => {
@@ -143,8 +175,9 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
       if (judge(classify) !== 'failure') return undefined;
       tried.add(target);
       const other = choose(tried);
-      if (other !== undefined && target === active && moves === since && !switching) move(other);
-      const { retryable } = Object(outcome.ok ? undefined : outcome.error) as { readonly retryable?: unknown };
+      const error = outcome.ok ? undefined : outcome.error;
+      if (other !== undefined && target === active && moves === since && !switching) move(other, 'failure', error);
+      const { retryable } = Object(error) as { readonly retryable?: unknown };
       const last = givenUp || other === undefined || retryable === false;
       return last ? undefined : onward(task, context, tried, outcome);
     };
@@ -164,18 +197,24 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
   /** The active target, if a call may still go there; else the most preferred of those left. */
   function choose(tried: ReadonlySet<T> = new Set()): T | undefined {
     const well = order.filter(isWell);
+    if (panicking === well.length > 0) {
+      panicking = !panicking;
+      emit(onEvent, { type: panicking ? 'panic' : 'panic-over', name });
+    }
     const left = (well.length > 0 ? well : order).filter((target) => !tried.has(target));
     return !returning && left.includes(active) ? active : left[0];
   }
 
-  function isWell({ name }: T): boolean {
-    return health.length === 0 || health.every((each) => each.state(name, clock.coarse()) === 'up');
+  function isWell(target: T): boolean {
+    return health.length === 0 || health.every((each) => each.state(target.name, clock.coarse()) === 'up');
   }
 
-  function move(target: T): void {
-    if (target === active) return;
-    active = target;
+  function move(to: T, why: (FailoverEvent & { type: 'switch' })['why'], error?: unknown): void {
+    if (to === active) return;
+    const from = active;
+    active = to;
     moves++;
+    emit(onEvent, { type: 'switch', name, from: from.name, to: to.name, why, error });
   }
 
   function tell(target: T, judge: (by: Classify) => Verdict, begun: Milliseconds): void {
@@ -183,23 +222,24 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
     for (const each of health) each.record?.(target, judge(each.classify ?? classifyGuarded), now - begun, now);
   }
 
-  async function switchTo(name: string, options: SwitchOptions<T> = {}): Promise<void> {
+  async function switchTo(chosen: string, options: SwitchOptions<T> = {}): Promise<void> {
     const { confirm, timeout: within = 10_000 } = checked('switchTo', options, {
       confirm: typed('function'),
       timeout: duration,
     });
-    const to = order.find((target) => target.name === name);
-    if (to === undefined) throw new RangeError(`switchTo: there is no target "${name}"`);
-    if (switching) throw new RejectedError({ name: 'failover', message: 'another switch is under way' });
+    const to = order.find((target) => target.name === chosen);
+    if (to === undefined) throw new RangeError(`switchTo: there is no target "${chosen}"`);
+    if (switching) throw new RejectedError({ name, message: 'another switch is under way' });
     const from = choose() as T;
     const off = new AbortController();
     switching = true;
     try {
-      if (from !== to) await timeout({ duration: within, clock, name: 'failover' }).execute(prepare);
+      if (from !== to) await timeout({ duration: within, clock, name }).execute(prepare);
       order.unshift(...order.splice(order.indexOf(to), 1));
-      move(to);
+      move(to, 'prepared');
     } catch (error) {
       off.abort(error);
+      emit(onEvent, { type: 'refused', name, from: from.name, to: to.name, error });
       throw error;
     } finally {
       switching = false;
@@ -207,15 +247,24 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
     }
 
     async function prepare(): Promise<void> {
+      mustBeWell();
       await calls.drained();
-      if (confirm === undefined || off.signal.aborted) return;
-      const party = order.filter((target) => target === from || target === to || isWell(target));
-      await Promise.all(
-        party.map(async (target) => {
-          if ((await confirm(target, { signal: off.signal })) !== false) return;
-          throw new RejectedError({ name: 'failover', message: `${target.name} does not confirm` });
-        }),
-      );
+      if (confirm !== undefined && !off.signal.aborted) await Promise.all(party().map((target) => agrees(target)));
+      mustBeWell();
+    }
+
+    function party(): T[] {
+      return order.filter((target) => target === from || target === to || isWell(target));
+    }
+
+    async function agrees(target: T): Promise<void> {
+      if ((await confirm?.(target, { signal: off.signal })) !== false) return;
+      throw new RejectedError({ name, message: `${target.name} does not confirm` });
+    }
+
+    /** Where others are, calls go to none that is not, so what it has agreed to take over would go to them. */
+    function mustBeWell(): void {
+      if (!isWell(to as T) && order.some(isWell)) throw new RejectedError({ name, message: `${chosen} is not well` });
     }
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { type Failover, failover } from '../../src/compositions/failover.ts';
+import { type Failover, type FailoverEvent, failover } from '../../src/compositions/failover.ts';
 import { attemptsOf } from '../../src/core/attempts.ts';
 import { CircuitOpenError, RejectedError, TimeoutError } from '../../src/core/errors.ts';
 import type { Health } from '../../src/core/health.ts';
@@ -366,6 +366,58 @@ test('a failure during a switch moves nothing, but the call goes on where it is 
   assert.equal(await first, 'b');
 });
 
+test('no switch leads to a target that is ill, nor to one that falls ill meanwhile: its calls would go elsewhere', async () => {
+  const health = known('b');
+  const nodes = failover({ targets: [a, b, c], health: [health] });
+  const asked: string[] = [];
+  const confirm = ({ name }: Node) => void asked.push(name);
+  await assert.rejects(nodes.switchTo('b', { confirm }), (error) => {
+    return error instanceof RejectedError && error.message === 'b is not well';
+  });
+  assert.deepEqual([asked, nodes.active], [[], a]);
+  health.ill.clear();
+  await assert.rejects(nodes.switchTo('b', { confirm: () => void health.ill.add('b') }), /b is not well/);
+  assert.equal(nodes.active, a);
+  // If none is well, all are taken to be.
+  for (const { name } of [a, b, c]) health.ill.add(name);
+  await nodes.switchTo('b', { confirm });
+  assert.equal(nodes.active, b);
+});
+
+test('tells of each switch and why, of a refusal, and of panic and its end', async () => {
+  const health = known();
+  const events: FailoverEvent[] = [];
+  const clock = new ManualClock();
+  const onEvent = (event: FailoverEvent) => events.push(event);
+  const told = () => events.splice(0).map(({ name, type, ...rest }) => [name, type, ...Object.values(rest)]);
+  const nodes = failover({ targets: [a, b], health: [health], returning: true, name: 'db', onEvent, clock });
+  assert.equal(await call(nodes, failing('a')), 'b');
+  const failure = (events[0] as { error?: Error }).error;
+  assert.equal(failure?.message, 'a failed');
+  assert.deepEqual(told(), [['db', 'switch', 'a', 'b', 'failure', failure]]);
+  await call(nodes, failing());
+  assert.deepEqual(told(), [['db', 'switch', 'b', 'a', 'return', undefined]]);
+  health.ill.add('a');
+  await call(nodes, failing());
+  assert.deepEqual(told(), [['db', 'switch', 'a', 'b', 'health', undefined]]);
+  health.ill.add('b');
+  await call(nodes, failing());
+  await call(nodes, failing());
+  assert.deepEqual(told(), [
+    ['db', 'panic'],
+    ['db', 'switch', 'b', 'a', 'return', undefined],
+  ]);
+  health.ill.clear();
+  await call(nodes, failing());
+  assert.deepEqual(told(), [['db', 'panic-over']]);
+  const refusal = nodes.switchTo('b', { confirm: () => false });
+  await assert.rejects(refusal, { name: 'db', message: 'a does not confirm' });
+  const [refused] = events as [FailoverEvent & { type: 'refused' }];
+  assert.deepEqual(told(), [['db', 'refused', 'a', 'b', refused.error]]);
+  await nodes.switchTo('b');
+  assert.deepEqual(told(), [['db', 'switch', 'a', 'b', 'prepared', undefined]]);
+});
+
 test('one switch at a time, to a target there is; to the active one there is nothing to do', async () => {
   const clock = new ManualClock();
   const nodes = failover({ targets: [a, b], clock });
@@ -400,6 +452,8 @@ test('takes no options but good ones [7]', () => {
     [{ targets: [a], returning: 1 }, /failover: returning must be a boolean/],
     [{ targets: [a], classify: 1 }, /failover: classify must be a function/],
     [{ targets: [a], clock: {} }, /failover: clock must be an object with now/],
+    [{ targets: [a], name: 1 }, /failover: name must be a string/],
+    [{ targets: [a], onEvent: 1 }, /failover: onEvent must be a function/],
     [{ targets: [a], heatlh: [] }, /did you mean "health"/],
   ];
   for (const [options, error] of bad) assert.throws(() => failover(options as { targets: Node[] }), error);
