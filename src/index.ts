@@ -104,7 +104,7 @@ export {
 } from './compositions/load-through.ts';
 export { type Memoized, type MemoizeOptions, memoize } from './compositions/memoize.ts';
 export { type PerKey, type PerKeyOptions, perKey } from './compositions/per-key.ts';
-export { type Replicas, type ReplicasOptions, replicas } from './compositions/replicas.ts';
+export { type Replicas, type ReplicasEvent, type ReplicasOptions, replicas } from './compositions/replicas.ts';
 export {
   type ReshardOptions,
   type ReshardProgress,

@@ -79,7 +79,7 @@ test('holdfast exports these types', () => {
       Degradation DegradationOptions DegradationEvent LoadSignal EventLoopDelayOptions
       LoadThrough LoadThroughOptions LoadThroughEvent WriteBehindOptions PendingWrite
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
-      Failover FailoverEvent FailoverOptions SwitchOptions SuperviseOptions Supervised DrainOptions ReplicasOptions Replicas
+      Failover FailoverEvent FailoverOptions SwitchOptions SuperviseOptions Supervised DrainOptions ReplicasEvent ReplicasOptions Replicas
       ShardingOptions Sharding ReshardOptions ReshardProgress
       Placement PlacementKey PlacementNode HashRingOptions RendezvousHashOptions MaglevTableOptions
       BoundedLoads BoundedLoadsOptions Move

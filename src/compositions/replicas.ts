@@ -1,6 +1,7 @@
 import { staleness, stalenessAmong } from '../algorithms/staleness.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { NoTargetError } from '../core/errors.ts';
+import { emit, type Listener } from '../core/events.ts';
 import type { Health } from '../core/health.ts';
 import { checked, duration, iterable, object, objectWith, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
@@ -17,6 +18,7 @@ export interface ReplicasOptions<T extends Target> {
   /**
    * How far a target is in the order of all writes, as far as is known: asked at each read. With a `maxStaleness` it is the
    * time of the last write it has, in milliseconds of the primary's clock; else any number that grows with each write.
+   * `NaN`: not known.
    */
   position: (target: T) => number;
   /** How far behind the primary a replica may be for reads, in milliseconds, 0 or more. Default `Infinity`. */
@@ -24,7 +26,22 @@ export interface ReplicasOptions<T extends Target> {
   /** What says which targets are well: reads go to no replica that is not. Default: none, all are. */
   health?: readonly Health<T>[] | undefined;
   clock?: Clock | undefined;
+  /** Carried by events and errors. Default `'replicas'`. */
+  name?: string | undefined;
+  onEvent?: Listener<ReplicasEvent> | undefined;
 }
+
+export type ReplicasEvent =
+  /** Writes go to another primary from now on. */
+  | {
+      readonly type: 'promoted';
+      readonly name: string;
+      readonly from: string;
+      readonly to: string;
+      readonly fence: bigint;
+    }
+  /** A read goes to the primary: no replica is well, fresh enough, and has what its session has written. */
+  | { readonly type: 'no-replica'; readonly name: string; readonly primary: string };
 
 export interface Replicas<T extends Target> {
   readonly primary: T;
@@ -43,7 +60,7 @@ export interface Replicas<T extends Target> {
    *
    * @returns the new primary, and its fence: higher than any it has given, and than those of earlier runs of the program as long as
    * the wall clock does not go back: microseconds since 1970, or one more than the last
-   * @throws {NoTargetError} where no replica is well: `targets` says why
+   * @throws {NoTargetError} where no replica is well and its position known: `targets` says why
    */
   promote(): { primary: T; fence: bigint };
 }
@@ -89,6 +106,8 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
     maxStaleness = Infinity,
     health = [],
     clock = systemClock,
+    name = 'replicas',
+    onEvent,
   } = checked('replicas', options, {
     primary: object,
     replicas: iterable,
@@ -96,6 +115,8 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
     maxStaleness: duration,
     health: healths,
     clock: objectWith('now', 'wall'),
+    name: typed('string'),
+    onEvent: typed('function'),
   });
   iterable('replicas: replicas', others);
   typed('function')('replicas: position', position);
@@ -118,20 +139,15 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
     },
     promote() {
       const now = clock.now();
-      const well = standbys.filter((target) => stateOf(target, now) === 'up');
-      const [freshest] = well.sort((a, b) => position(b) - position(a));
-      if (freshest === undefined) {
-        const states = new Map(standbys.map((target) => [target.name, stateOf(target, now)]));
-        throw new NoTargetError({
-          name: 'replicas',
-          message: 'no replica is well enough to be promoted',
-          targets: states,
-        });
-      }
+      const fit = standbys.filter((target) => stateOf(target, now) === 'up' && !Number.isNaN(position(target)));
+      const [freshest] = fit.sort((a, b) => position(b) - position(a));
+      if (freshest === undefined) throw noReplica(now);
       const time = BigInt(Math.floor(clock.wall() * 1_000));
       fence = time > fence ? time : fence + 1n;
+      const from = primary.name;
       primary = freshest;
       standbys = standbys.filter((target) => target !== freshest);
+      emit(onEvent, { type: 'promoted', name, from, to: primary.name, fence });
       return { primary, fence };
     },
   };
@@ -150,7 +166,9 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
     const well = standbys.filter((target) => stateOf(target, now) === 'up');
     const behind = lag(well, now);
     const fit = well.filter((target) => position(target) >= least && behind(target) <= maxStaleness);
-    return fit[turn++ % fit.length] ?? primary;
+    const target = fit[turn++ % fit.length];
+    if (target === undefined) emit(onEvent, { type: 'no-replica', name, primary: primary.name });
+    return target ?? primary;
   }
 
   function lag(well: readonly T[], now: Milliseconds): (target: T) => Milliseconds {
@@ -160,11 +178,22 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
       const newest = copy(primary);
       return (target) => staleness(copy(target), newest, 0);
     }
-    const freshest = Math.max(...well.map(position));
+    const freshest = Math.max(...well.map(position).filter((at) => !Number.isNaN(at)));
     return (target) => stalenessAmong(position(target), freshest, 0);
   }
 
-  function stateOf({ name }: T, now: Milliseconds): 'up' | 'down' | 'ejected' {
-    return health.map((each) => each.state(name, now)).find((state) => state !== 'up') ?? 'up';
+  function noReplica(now: Milliseconds): NoTargetError {
+    const states = new Map<string, string>();
+    for (const target of standbys) {
+      const state = stateOf(target, now);
+      states.set(target.name, state === 'up' ? 'of unknown position' : state);
+    }
+    const each = [...states].map(([name, state]) => `${name} is ${state}`);
+    const message = `no replica is well enough to be promoted: ${each.join(', ') || 'there are none'}`;
+    return new NoTargetError({ name, message, targets: states });
+  }
+
+  function stateOf(target: T, now: Milliseconds): 'up' | 'down' | 'ejected' {
+    return health.map((each) => each.state(target.name, now)).find((state) => state !== 'up') ?? 'up';
   }
 }

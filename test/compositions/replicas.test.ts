@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { type Replicas, type ReplicasOptions, replicas } from '../../src/compositions/replicas.ts';
+import { type Replicas, type ReplicasEvent, type ReplicasOptions, replicas } from '../../src/compositions/replicas.ts';
 import { NoTargetError } from '../../src/core/errors.ts';
 import { pipeline } from '../../src/core/pipeline.ts';
 import type { Router } from '../../src/core/router.ts';
@@ -124,6 +124,35 @@ test('with fences, the writes that an old primary still gets are refused', async
   resume();
   await assert.rejects(slow, /fenced off: 0/);
   assert.deepEqual(written, ['new']);
+});
+
+test('a replica whose position is not known is not promoted, and hides no other', async () => {
+  const { nodes, rest, ill } = setUp(9, [3, Number.NaN, 5], { maxStaleness: 2 });
+  ill.add('p');
+  assert.deepEqual([await call(nodes.read()), await call(nodes.read())], ['a', 'c']);
+  assert.equal(nodes.promote().primary, rest[2]);
+  assert.equal(nodes.promote().primary, rest[0]);
+  const none = (error: unknown) =>
+    error instanceof NoTargetError && error.targets.get('b') === 'of unknown position' && error.targets.size === 1;
+  assert.throws(() => nodes.promote(), none);
+});
+
+test('tells of promotions, and of reads that find no replica fit for them', async () => {
+  const events: ReplicasEvent[] = [];
+  const { nodes, ill, clock } = setUp(9, [6, 8], { name: 'db', onEvent: (event) => void events.push(event) });
+  await call(nodes.read());
+  assert.deepEqual(events, []);
+  await call(nodes.read({ position: 9 }));
+  ill.add('a');
+  nodes.promote();
+  await call(nodes.read());
+  const fence = BigInt(clock.wall()) * 1_000n;
+  assert.deepEqual(events, [
+    { type: 'no-replica', name: 'db', primary: 'p' },
+    { type: 'promoted', name: 'db', from: 'p', to: 'b', fence },
+    { type: 'no-replica', name: 'db', primary: 'b' },
+  ]);
+  assert.throws(() => nodes.promote(), { name: 'db', message: 'no replica is well enough to be promoted: a is down' });
 });
 
 test('promotes nobody if no replica is well, and says why', () => {
