@@ -6,6 +6,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const page = 'test/browser/**/*.test.ts';
 const property = 'test/**/*.property.test.ts';
 const simulation = 'test/simulation/**/*.test.ts';
+const faults = 'test/faults/**/*.test.ts';
 const many = { setupFiles: ['test/setup.ts'], testTimeout: 60_000 };
 const { CI, FC_RUNS, FC_SEED } = process.env;
 
@@ -59,9 +60,17 @@ export default defineConfig({
       thresholds: { lines: 95, functions: 95, statements: 95, branches: 90 },
     },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [property, simulation, page] } },
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [property, simulation, faults, page] },
+      },
       { extends: true, test: { name: 'property', include: [property], ...many } },
       { extends: true, test: { name: 'simulation', include: [simulation], ...many } },
+      {
+        extends: true,
+        // Real processes, and real time: a limit is for what hangs.
+        test: { name: 'faults', include: [faults], globalSetup: ['test/faults/bundle.ts'], testTimeout: 30_000 },
+      },
       // Where all must be shown, a browser that is missing is a failure.
       ...(chromium !== undefined || CI === 'true' ? [browser] : []),
     ],
