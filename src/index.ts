@@ -126,7 +126,7 @@ export {
   standardHedging,
   standardPipeline,
 } from './compositions/standard.ts';
-export { type Supervised, type SuperviseOptions, supervise } from './compositions/supervise.ts';
+export { type Supervised, type SuperviseEvent, type SuperviseOptions, supervise } from './compositions/supervise.ts';
 export { type Attempt, attemptsOf, type DelayReason, type StopReason } from './core/attempts.ts';
 export { type Clock, systemClock } from './core/clock.ts';
 export { crc16, crc32 } from './core/crc.ts';

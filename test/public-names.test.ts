@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'vitest';
+import * as dns from '../src/adapters/dns.ts';
 import * as fetch from '../src/adapters/fetch.ts';
 import * as httpCache from '../src/adapters/http-cache.ts';
 import * as holdfast from '../src/index.ts';
@@ -79,7 +80,7 @@ test('holdfast exports these types', () => {
       Degradation DegradationOptions DegradationEvent LoadSignal EventLoopDelayOptions
       LoadThrough LoadThroughOptions LoadThroughEvent WriteBehindOptions PendingWrite
       PerKey PerKeyOptions ShuffleShard ShuffleShardOptions ShuffleShardEvent LintNote LintOptions
-      Failover FailoverEvent FailoverOptions SwitchOptions SuperviseOptions Supervised DrainOptions ReplicasEvent ReplicasOptions Replicas
+      Failover FailoverEvent FailoverOptions SwitchOptions SuperviseEvent SuperviseOptions Supervised DrainOptions ReplicasEvent ReplicasOptions Replicas
       ShardingOptions Sharding ReshardOptions ReshardProgress
       Placement PlacementKey PlacementNode HashRingOptions RendezvousHashOptions MaglevTableOptions
       BoundedLoads BoundedLoadsOptions Move
@@ -88,9 +89,26 @@ test('holdfast exports these types', () => {
   );
 });
 
+test('holdfast/dns exports these names and types', () => {
+  assert.deepEqual(Object.keys(dns).sort(), words('dnsTargets'));
+  assert.deepEqual(
+    types('adapters/dns.ts'),
+    words('DnsEvent DnsQuestion DnsRecord DnsTarget DnsTargetsOptions TargetSet TargetSource'),
+  );
+});
+
 test('holdfast/fetch exports these names and types', () => {
-  assert.deepEqual(Object.keys(fetch).sort(), words('resilientFetch isTransient parseRetryAfter HttpError'));
-  assert.deepEqual(types('adapters/fetch.ts'), words('ForeignFetch ResilientFetchEvent ResilientFetchOptions'));
+  assert.deepEqual(
+    Object.keys(fetch).sort(),
+    words('resilientFetch balancedFetch isTransient parseRetryAfter HttpError'),
+  );
+  assert.deepEqual(
+    types('adapters/fetch.ts'),
+    words(`
+      ForeignFetch ResilientFetchEvent ResilientFetchOptions
+      BalancedFetch BalancedFetchOptions Balancing Origin OriginCheck OriginOption
+    `),
+  );
 });
 
 test('holdfast/http-cache exports these names and types', () => {

@@ -2,7 +2,7 @@ import { type Backoff, exponential } from '../algorithms/backoff.ts';
 import { RestartIntensity } from '../algorithms/restart-intensity.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { AbandonedError } from '../core/errors.ts';
-import { reportError } from '../core/events.ts';
+import { emit, type Listener, reportError } from '../core/events.ts';
 import { checked, duration, integer, objectWith, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import { nothing } from '../core/promise.ts';
@@ -14,14 +14,32 @@ export interface SuperviseOptions {
    * its work. The signal aborts when it is to end.
    */
   start: (context: { signal: AbortSignal }) => PromiseLike<unknown>;
-  /** How long to wait before it is started again, by the number of restarts in `within`. Default `exponential()`. */
+  /**
+   * How long to wait before it is started again, by the number of its deaths since it has lived longer than `within`.
+   * Default `exponential()`.
+   */
   backoff?: Backoff | undefined;
   /** How many restarts there may be in `within`: one more death, and it is given up. 0 or more. Default 3. */
   maxRestarts?: number | undefined;
   /** 0 or more. Default 5_000. */
   within?: Milliseconds | undefined;
   clock?: Clock | undefined;
+  /** Carried by events and errors. Default `'supervise'`. */
+  name?: string | undefined;
+  onEvent?: Listener<SuperviseEvent> | undefined;
 }
+
+export type SuperviseEvent =
+  /** It has died of `error`, and is started again after `delay`: for the how many-th time. */
+  | {
+      readonly type: 'restart';
+      readonly name: string;
+      readonly error: unknown;
+      readonly restarts: number;
+      readonly delay: Milliseconds;
+    }
+  /** It has died of `error`, and is not started again. */
+  | { readonly type: 'given-up'; readonly name: string; readonly error: unknown; readonly restarts: number };
 
 export interface Supervised extends Disposable {
   /** Starts it. A second call does nothing, nor does one after it was disposed of. */
@@ -61,18 +79,25 @@ export function supervise(options: SuperviseOptions): Supervised {
     maxRestarts = 3,
     within = 5_000,
     clock = systemClock,
+    name = 'supervise',
+    onEvent,
   } = checked('supervise', options, {
     start: typed('function'),
     backoff: typed('function'),
     maxRestarts: integer(0),
     within: duration,
     clock: objectWith('now', 'schedule'),
+    name: typed('string'),
+    onEvent: typed('function'),
   });
   typed('function')('supervise: start', start);
   const intensity = new RestartIntensity(maxRestarts, within);
   const life = new AbortController();
   let state: 'new' | 'running' | 'waiting' | 'ended' = 'new';
   let timer: { cancel(): void } | undefined;
+  let begun = 0;
+  /** Deaths since it has lived for long. */
+  let deaths = 0;
   let previous: Milliseconds | undefined;
   let restarts = 0;
   let end = nothing as () => void;
@@ -94,7 +119,7 @@ export function supervise(options: SuperviseOptions): Supervised {
     [Symbol.dispose]() {
       const { aborted } = life.signal;
       if (aborted || state === 'ended') return;
-      life.abort(new AbandonedError({ name: 'supervise', message: 'disposed of' }));
+      life.abort(new AbandonedError({ name, message: 'disposed of' }));
       timer?.cancel();
       if (state !== 'running') over(end);
     },
@@ -102,19 +127,24 @@ export function supervise(options: SuperviseOptions): Supervised {
 
   function run(): void {
     state = 'running';
+    begun = clock.now();
     // In an async function, so that what it throws is a death too.
     (async () => start({ signal: life.signal }))().then(() => over(end), died);
   }
 
   function died(error: unknown): void {
     if (life.signal.aborted) return over(end);
-    const number = intensity.restart(clock.now());
-    // After a long life the delays begin anew.
-    if (number === 1) previous = undefined;
-    const delay = number === 0 ? Infinity : delayOf(number);
+    const now = clock.now();
+    if (now - begun > within) {
+      deaths = 0;
+      previous = undefined;
+    }
+    deaths++;
+    const delay = intensity.restart(now) === 0 ? Infinity : delayOf(deaths);
     if (!(delay >= 0 && delay < Infinity)) {
       reportError(error);
-      return over(() => fail(error));
+      over(() => fail(error));
+      return emit(onEvent, { type: 'given-up', name, error, restarts });
     }
     previous = delay;
     state = 'waiting';
@@ -122,6 +152,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       restarts++;
       run();
     });
+    emit(onEvent, { type: 'restart', name, error, restarts: restarts + 1, delay });
   }
 
   function delayOf(number: number): Milliseconds {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { constant } from '../../src/algorithms/backoff.ts';
-import { type SuperviseOptions, supervise } from '../../src/compositions/supervise.ts';
+import { constant, exponential, noJitter } from '../../src/algorithms/backoff.ts';
+import { type SuperviseEvent, type SuperviseOptions, supervise } from '../../src/compositions/supervise.ts';
 import { AbandonedError } from '../../src/core/errors.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { reported } from '../core/support.ts';
@@ -125,6 +125,41 @@ test('counts the attempts of the backoff anew after a long life', async () => {
   ]);
 });
 
+test('waits ever longer, up to the maximum of its backoff, for what does not come to life', async () => {
+  const starts: number[] = [];
+  const { clock, supervised } = setUp({
+    start: async () => {
+      starts.push(clock.now());
+      throw new Error('refused');
+    },
+    maxRestarts: Infinity,
+    backoff: exponential({ initial: 1_000, factor: 2, max: 30_000, jitter: noJitter }),
+  });
+  supervised.start();
+  await clock.advance(121_000);
+  const waits = starts.slice(1).map((at, i) => at - (starts[i] as number));
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+});
+
+test('tells of each restart and its delay, of what it died of, and when it gives up', async () => {
+  const events: SuperviseEvent[] = [];
+  const { clock, supervised, die } = setUp({ maxRestarts: 1, name: 'feed', onEvent: (event) => events.push(event) });
+  supervised.start();
+  await die('first');
+  await clock.advance(100);
+  await die('second');
+  assert.deepEqual(events, [
+    { type: 'restart', name: 'feed', error: 'first', restarts: 1, delay: 100 },
+    { type: 'given-up', name: 'feed', error: 'second', restarts: 1 },
+  ]);
+  assert.deepEqual(reported.splice(0), ['second']);
+  const disposed = setUp({ name: 'feed' });
+  disposed.supervised.start();
+  disposed.supervised[Symbol.dispose]();
+  const reason = disposed.lives[0]?.signal.reason as AbandonedError;
+  assert.equal(reason.name, 'feed');
+});
+
 test('gives up when the backoff says so, or fails [23]', async () => {
   const stopped = setUp({ backoff: () => -1 });
   stopped.supervised.start();
@@ -191,6 +226,8 @@ test('takes no options but good ones [7]', () => {
     [{ start, maxRestarts: 1.5 }, /supervise: maxRestarts must be a non-negative integer/],
     [{ start, within: Number.NaN }, /supervise: within must be a number of milliseconds/],
     [{ start, clock: {} }, /supervise: clock must be an object with/],
+    [{ start, name: 1 }, /supervise: name must be a string/],
+    [{ start, onEvent: 1 }, /supervise: onEvent must be a function/],
     [{ start, maxRestart: 1 }, /did you mean "maxRestarts"/],
   ];
   for (const [options, error] of bad) assert.throws(() => supervise(options as SuperviseOptions), error);
