@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const work = join(root, 'node_modules/.cache/docs');
 const sources: Record<string, string> = {
   holdfast: '../../../src/index.ts',
+  'holdfast/dns': '../../../src/adapters/dns.ts',
   'holdfast/fetch': '../../../src/adapters/fetch.ts',
   'holdfast/http-cache': '../../../src/adapters/http-cache.ts',
   'holdfast/testing': '../../../src/testing/testing.ts',

@@ -10,7 +10,14 @@ const tsc = join(root, 'node_modules/.bin/tsc');
 // A user's project with holdfast installed, as built.
 const user = join(root, 'node_modules/.cache/user');
 const installed = join(user, 'node_modules/holdfast');
-const entries = ['holdfast', 'holdfast/fetch', 'holdfast/http-cache', 'holdfast/testing', 'holdfast/package.json'];
+const entries = [
+  'holdfast',
+  'holdfast/dns',
+  'holdfast/fetch',
+  'holdfast/http-cache',
+  'holdfast/testing',
+  'holdfast/package.json',
+];
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 beforeAll(() => {

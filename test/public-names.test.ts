@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'vitest';
 import * as dns from '../src/adapters/dns.ts';
+import * as dns from '../src/adapters/dns.ts';
 import * as fetch from '../src/adapters/fetch.ts';
 import * as httpCache from '../src/adapters/http-cache.ts';
 import * as holdfast from '../src/index.ts';
@@ -86,6 +87,14 @@ test('holdfast exports these types', () => {
       BoundedLoads BoundedLoadsOptions Move
       StandardOptions StandardPipelineOptions StandardHedgingOptions StandardEvent
     `),
+  );
+});
+
+test('holdfast/dns exports these names and types', () => {
+  assert.deepEqual(Object.keys(dns).sort(), words('dnsTargets'));
+  assert.deepEqual(
+    types('adapters/dns.ts'),
+    words('DnsEvent DnsQuestion DnsRecord DnsTarget DnsTargetsOptions TargetSet TargetSource'),
   );
 });
 
