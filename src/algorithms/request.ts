@@ -2,6 +2,7 @@
 export interface Preparation {
   readonly method: string;
   readonly url: string;
+  readonly headers: Headers;
   readonly origin: string;
   /** Sending it twice does no harm, and can be done. */
   readonly repeatable: boolean;
@@ -46,6 +47,7 @@ export function prepare(input: RequestInfo | URL, init?: RequestInit): Preparati
   return {
     method,
     url,
+    headers,
     origin: `${protocol}//${host}`,
     repeatable,
     input,
@@ -53,6 +55,11 @@ export function prepare(input: RequestInfo | URL, init?: RequestInit): Preparati
     signal: init?.signal === undefined ? given?.signal : init.signal,
     source: body === undefined ? given : undefined,
   };
+}
+
+/** The same request, to another address. */
+export function addressed(input: RequestInfo | URL, address: string): RequestInfo {
+  return isRequest(input) ? new (input.constructor as typeof Request)(address, input) : address;
 }
 
 /** The body is left out, so that a stream stays untouched; the signal too, which would get a listener. */

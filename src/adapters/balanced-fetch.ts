@@ -1,0 +1,284 @@
+import { type OutlierEjectionOptions, outlierEjection as outlierHealth } from '../algorithms/outlier.ts';
+import { leastLoaded } from '../algorithms/pick-latency.ts';
+import { isRequest, type Preparation } from '../algorithms/request.ts';
+import { Rests } from '../algorithms/rests.ts';
+import {
+  type ForeignFetch,
+  fetchPolicies,
+  type GuardedFetchOptions,
+  guardedFetch,
+  guardedFetchChecks,
+  type Send,
+} from '../compositions/guarded-fetch.ts';
+import { healthCheck } from '../compositions/health-check.ts';
+import { type Balancer, loadBalancer } from '../compositions/load-balancer.ts';
+import { perKey } from '../compositions/per-key.ts';
+import { cancelBody } from '../core/body.ts';
+import { systemClock } from '../core/clock.ts';
+import { CircuitOpenError } from '../core/errors.ts';
+import type { Health } from '../core/health.ts';
+import { HttpError } from '../core/http-error.ts';
+import { checked, duration, iterable, number, object, objectWith, shown, typed } from '../core/options.ts';
+import type { CallOptions, Context, Milliseconds, Task } from '../core/policy.ts';
+import type { Endpoint, Picker, Target } from '../core/router.ts';
+import { healths } from '../core/targets.ts';
+
+/** One of several that can all answer the same. */
+export interface Origin extends Target {
+  /** With http or https; paths of requests are put behind its own, where it has one. */
+  readonly url: string | URL;
+}
+
+/** An origin as it is given: its URL alone will do. Default name: that URL. */
+export type OriginOption = string | URL | (Omit<Origin, 'name'> & { readonly name?: string });
+
+/** Asks an origin whether it is well: yes is an answer with a status from 200 to 299 to a GET, not redirected. */
+export interface OriginCheck {
+  /** Where, behind the origin's URL. */
+  path: string;
+  /** From one check of an origin to its next, give or take a tenth. Above 0. Default 2_000. */
+  interval?: Milliseconds | undefined;
+  /** How long a check may take. Above 0. Default 1_000. */
+  timeout?: Milliseconds | undefined;
+  /** Checks passed in a row that bring an origin up again. 1 or more. Default 2. */
+  rise?: number | undefined;
+  /** Checks failed in a row that take an origin down. 1 or more. Default 3. */
+  fall?: number | undefined;
+}
+
+export interface BalancedFetchOptions<Fetch extends ForeignFetch = typeof globalThis.fetch>
+  extends GuardedFetchOptions<Fetch> {
+  /** Where requests may go. There may be none yet. */
+  origins: Iterable<OriginOption>;
+  /** What stands for all origins in absolute URLs, and in what `key` gets. Default `'http://origins.invalid'`. */
+  base?: string | URL | undefined;
+  /** Chooses among the eligible. Default `leastLoaded()`. */
+  pick?: Picker | undefined;
+  /** What a request is about: what `consistentHash` picks by. Default nothing. */
+  key?: ((request: Pick<Request, 'method' | 'url' | 'headers'>) => string) | undefined;
+  /** The path of a check, or more about it; nothing is asked before `start()`. Default none. */
+  check?: string | OriginCheck | undefined;
+  /** As those of `outlierEjection`, which is on by default: origins that fail call after call are left alone. `false`: off. */
+  outlierEjection?: OutlierEjectionOptions | false | undefined;
+  /** Who else says which origins are well. Default nobody. */
+  health?: readonly Health<Origin>[] | undefined;
+  /** How long an origin that was added, or is well again, takes to get its whole share. 0 or more. Default 0. */
+  slowStart?: Milliseconds | undefined;
+  /** Below this share of origins that are up, health is not believed any more. From 0 to 1. Default 0: never. */
+  panicThreshold?: number | undefined;
+  /** Origins of this zone are preferred. Default none. */
+  zone?: string | undefined;
+}
+
+/** What a balanced `fetch` has besides being called. */
+export interface Balancing extends Disposable {
+  /** In the order they were added. */
+  readonly endpoints: readonly Endpoint<Origin>[];
+  /** @throws {RangeError | TypeError} for a name that is there already, and for an origin that is none */
+  add(origin: OriginOption): void;
+  /**
+   * No more requests go to it; those under way end as they would.
+   *
+   * @returns whether it was there
+   */
+  remove(name: string): boolean;
+  /** No more requests go to it; resolves once those under way have ended. It stays, draining, until it is removed. */
+  drain(name: string): Promise<void>;
+  /** Begins the checks, if there are any to make; until it is disposed of their timers hold the process. */
+  start(): void;
+}
+
+export type BalancedFetch<Fetch extends ForeignFetch = typeof globalThis.fetch> = Fetch & Balancing;
+
+/** The most that a `Retry-After` can keep requests from an origin. */
+const longestRest: Milliseconds = 300_000;
+
+/**
+ * A `fetch` over several origins that can all answer the same: each try goes to one picked for it, a further try to one
+ * that has not been tried, and who is ill is left out. It has all of `resilientFetch`, with a breaker for each of the
+ * origins; it takes what `fetch` takes and gives what `fetch` gives.
+ *
+ * URLs are relative, such as `'/users?page=2'`, or begin with `base`; all others are refused. What is not safe to repeat
+ * goes to one origin, once.
+ *
+ * An origin whose circuit is open, or that has asked by `Retry-After` to be left alone, is passed over at once for another.
+ * Only where there is no other is it waited for.
+ *
+ * @throws {NoTargetError} from a call: no origin is eligible; `targets` says which there are, and why not
+ * @throws {TypeError} from a call: bad input, an absolute URL that does not begin with `base`, or an error of the network
+ * that did not pass
+ * @throws {TimeoutError} from a call: no response in time
+ * @throws {CircuitOpenError} from a call: the origins are being left alone, or are being tried out
+ * @throws {HttpError} from a call, with `throwOnFailure`
+ * @throws {RangeError | TypeError} for options out of range, or unknown
+ *
+ * @example
+ * using users = balancedFetch({ origins: ['http://10.0.0.1:8080', 'http://10.0.0.2:8080'], check: '/health' });
+ * users.start();
+ * const response = await users('/users/7', { signal });
+ */
+export function balancedFetch(options: BalancedFetchOptions): BalancedFetch;
+export function balancedFetch<Fetch extends ForeignFetch>(
+  options: BalancedFetchOptions<Fetch> & { fetch: Fetch },
+): BalancedFetch<Fetch>;
+export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
+  const {
+    origins,
+    base = 'http://origins.invalid',
+    pick = leastLoaded(),
+    key,
+    check,
+    outlierEjection = {},
+    health = [],
+    slowStart,
+    panicThreshold,
+    zone,
+    fetch: own,
+    clock = systemClock,
+    random,
+    retry,
+    name = 'balancedFetch',
+  } = checked('balancedFetch', options, {
+    ...guardedFetchChecks(),
+    origins: iterable,
+    base: httpUrl,
+    pick: objectWith('pick'),
+    key: typed('function'),
+    check: (label, value) => typeof value === 'string' || object(label, value),
+    outlierEjection: (label, value) => value === false || object(label, value),
+    health: healths,
+    slowStart: duration,
+    panicThreshold: number(0, 1),
+    zone: typed('string'),
+  });
+  iterable('balancedFetch: origins', origins);
+  const { origin: virtual, pathname } = new URL(base);
+  if (pathname !== '/') throw new RangeError(`balancedFetch: base must have no path, got ${shown(String(base))}`);
+
+  const { outside, each, breakerOf } = fetchPolicies(options, clock, name);
+  const breakers = breakerOf && perKey(breakerOf);
+  const circuits: Health = { state: (name) => (breakers?.for(name).state === 'open' ? 'ejected' : 'up') };
+  const outliers = outlierEjection === false ? [] : [outlierHealth<Origin>(outlierEjection)];
+  const checks = check === undefined ? [] : [checking(typeof check === 'string' ? { path: check } : check)];
+  const rests = new Rests(longestRest);
+  const balancer: Balancer<Origin> = loadBalancer<Origin>({
+    targets: Array.from(origins, named),
+    pick: rests.sparing(pick),
+    health: [...checks, ...health, ...outliers, circuits],
+    slowStart,
+    panicThreshold,
+    zone,
+    clock,
+    random,
+  });
+  const send = guardedFetch(options, name, retry?.maxAttempts ?? 3, around);
+  const call: typeof globalThis.fetch = async (input, init) => {
+    const url = new URL(isRequest(input) ? input.url : input, virtual);
+    if (url.origin !== virtual)
+      throw new TypeError(`${name}: the URL must be relative, or begin with ${virtual}, got ${shown(url.href)}`);
+    return send(isRequest(input) ? input : url, init);
+  };
+  const members: Balancing = {
+    get endpoints() {
+      return balancer.endpoints;
+    },
+    add: (origin) => balancer.add(named(origin)),
+    remove(name) {
+      rests.forget(name);
+      return balancer.remove(name);
+    },
+    drain: (name) => balancer.drain(name),
+    start() {
+      for (const health of checks) health.start();
+    },
+    [Symbol.dispose]() {
+      for (const health of checks) health[Symbol.dispose]();
+      balancer[Symbol.dispose]();
+    },
+  };
+  return Object.defineProperties(call, Object.getOwnPropertyDescriptors(members)) as BalancedFetch;
+
+  function checking({ path, ...rest }: OriginCheck): ReturnType<typeof healthCheck<Origin>> {
+    typed('string')('balancedFetch: check.path', path);
+    return healthCheck<Origin>({
+      ...rest,
+      targets: {
+        *[Symbol.iterator](): Generator<Origin> {
+          for (const { target } of balancer.endpoints) yield target;
+        },
+      },
+      check: async (origin, { signal }) => {
+        const fetch = own ?? globalThis.fetch;
+        const response = await fetch(addressOf(origin, path), { signal, redirect: 'manual' });
+        cancelBody(response);
+        return response.status >= 200 && response.status < 300;
+      },
+      clock,
+      random,
+    });
+  }
+
+  function around(send: Send, call: CallOptions | undefined, request: Preparation): Promise<Response> {
+    const path = request.url.slice(virtual.length);
+    const about = key?.(request);
+    if (about !== undefined) typed('string')('balancedFetch: what key gives', about);
+    const router = about === undefined ? balancer : balancer.forKey(about);
+    const routed = router.route((origin, context) =>
+      visit(origin, (context) => send(context, addressOf(origin, path)), context),
+    );
+    return outside(request.repeatable).execute((context) => place(routed, context), call);
+  }
+
+  /** A circuit that turns a try away has asked nobody: another origin is asked instead, at once. */
+  async function place(routed: Task<Response>, context: Context): Promise<Response> {
+    for (let turnedAway = 1; ; turnedAway++) {
+      try {
+        return await routed(context);
+      } catch (error) {
+        if (!(error instanceof CircuitOpenError) || turnedAway >= balancer.endpoints.length) throw error;
+      }
+    }
+  }
+
+  async function visit(origin: Origin, task: Task<Response>, context: Context): Promise<Response> {
+    const once = (context: Context): Promise<Response> => each.execute(task, context);
+    try {
+      return await (breakers === undefined ? once(context) : breakers.for(origin.name).execute(once, context));
+    } catch (error) {
+      throw error instanceof HttpError && error.retryAfter !== undefined ? elsewhere(origin, error) : error;
+    }
+  }
+
+  /** An origin asks to be left alone: that is no reason to wait where another one can be asked. */
+  function elsewhere({ name: asking }: Origin, error: HttpError): HttpError {
+    const now = clock.now();
+    const { name, message, response, retryable, retryAfter = 0 } = error;
+    rests.rest(asking, retryAfter, now);
+    const others = balancer.endpoints.filter(({ state, target }) => state === 'up' && target.name !== asking);
+    const soonest = Math.min(...others.map(({ target }) => rests.left(target.name, now)));
+    const wait = others.length === 0 ? retryAfter : soonest || undefined;
+    return new HttpError({ name, message, response, retryable, retryAfter: wait });
+  }
+}
+
+function named(origin: OriginOption): Origin {
+  const given = typeof origin === 'string' || origin instanceof URL ? { url: origin } : origin;
+  object('balancedFetch: each of origins', given);
+  httpUrl('balancedFetch: the url of each of origins', given.url);
+  return given.name === undefined ? { ...given, name: addressOf({ url: new URL(given.url) }, '') } : (given as Origin);
+}
+
+/** Where a path is at an origin. */
+function addressOf({ url }: Pick<Origin, 'url'>, path: string): string {
+  return String(url).replace(/\/$/, '') + path;
+}
+
+/** The URL of a server, or of what begins at a path there. */
+function httpUrl(label: string, value: unknown): void {
+  const url = String(value);
+  const { protocol, username, password, search, hash } = URL.canParse(url) ? new URL(url) : ({} as Partial<URL>);
+  if (!/^https?:$/.test(protocol ?? '') || username || password || search || hash)
+    throw new RangeError(
+      `${label} must be a URL with http or https, without user, query or fragment, got ${shown(url)}`,
+    );
+}
