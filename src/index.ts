@@ -47,7 +47,7 @@ export { LruCache } from './algorithms/lru-cache.ts';
 export { MaglevTable, type MaglevTableOptions } from './algorithms/maglev-table.ts';
 export type { KeyedMeter, Meter, MeterLimits, Reservation } from './algorithms/meter.ts';
 export { type Move, moved, moves } from './algorithms/moves.ts';
-export { type OutlierEjectionOptions, outlierEjection } from './algorithms/outlier.ts';
+export { type OutlierEjectionEvent, type OutlierEjectionOptions, outlierEjection } from './algorithms/outlier.ts';
 export { type PhiAccrual, type PhiAccrualOptions, phiAccrual } from './algorithms/phi.ts';
 export { leastConnections, powerOfTwoChoices, roundRobin, uniformRandom } from './algorithms/pick.ts';
 export { consistentHash } from './algorithms/pick-hash.ts';
@@ -92,7 +92,7 @@ export {
   failover,
   type SwitchOptions,
 } from './compositions/failover.ts';
-export { type HealthCheckOptions, healthCheck } from './compositions/health-check.ts';
+export { type HealthCheckEvent, type HealthCheckOptions, healthCheck } from './compositions/health-check.ts';
 export { type HeartbeatOptions, heartbeat } from './compositions/heartbeat.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
 export { type Balancer, type LoadBalancerOptions, loadBalancer } from './compositions/load-balancer.ts';

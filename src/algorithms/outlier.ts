@@ -1,3 +1,4 @@
+import { emit, type Listener } from '../core/events.ts';
 import type { Health } from '../core/health.ts';
 import { checked, duration, integer, number, positive, typed } from '../core/options.ts';
 import type { Classify, Verdict } from '../core/outcome.ts';
@@ -28,10 +29,26 @@ export interface OutlierEjectionOptions {
   maxEjectedRatio?: number | undefined;
   /** What is a failure. Default: an error is, a value is not; an `AbortError` and rejections are ignored. */
   classify?: Classify | undefined;
+  /** Carried by events. Default `'outlierEjection'`. */
+  name?: string | undefined;
+  onEvent?: Listener<OutlierEjectionEvent> | undefined;
 }
+
+export type OutlierEjectionEvent =
+  /** A target is out for so long: it has failed call after call, or more often than others do, or nearly always. */
+  | {
+      readonly type: 'ejected';
+      readonly name: string;
+      readonly target: string;
+      readonly why: 'consecutive-failures' | 'success-rate' | 'failure-ratio';
+      readonly duration: Milliseconds;
+    }
+  /** It is in again: noticed when somebody next asks. */
+  | { readonly type: 'returned'; readonly name: string; readonly target: string };
 
 /** What is known of a target. */
 interface Host {
+  readonly name: string;
   /** Calls in this interval. */
   calls: number;
   failures: number;
@@ -39,6 +56,7 @@ interface Host {
   row: number;
   /** Until when it is out; `-Infinity` for one that is in. */
   until: Milliseconds;
+  out: boolean;
   /** How often it was out lately. */
   times: number;
   /** Intervals that have begun since it was last heard of. */
@@ -77,6 +95,8 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     maxEjection = 300_000,
     maxEjectedRatio = 0.1,
     classify,
+    name = 'outlierEjection',
+    onEvent,
   } = checked('outlierEjection', options, {
     consecutiveFailures: integer(1),
     interval: positive(Number.MAX_VALUE),
@@ -88,6 +108,8 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     maxEjection: duration,
     maxEjectedRatio: number(0, 1),
     classify: typed('function'),
+    name: typed('string'),
+    onEvent: typed('function'),
   });
   const hosts = new Map<string, Host>();
   /** When the interval ends. */
@@ -95,13 +117,13 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
 
   return {
     classify,
-    state(name, now) {
+    state(target, now) {
       catchUp(now);
-      return isOut(hostOf(name), now) ? 'ejected' : 'up';
+      return isOut(hostOf(target), now) ? 'ejected' : 'up';
     },
-    record({ name }, verdict, _elapsed, now) {
+    record(target, verdict, _elapsed, now) {
       catchUp(now);
-      count(hostOf(name), verdict, now);
+      count(hostOf(target.name), verdict, now);
     },
   };
 
@@ -114,7 +136,7 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
       return;
     }
     host.failures++;
-    if (++host.row >= consecutiveFailures) eject(host, now);
+    if (++host.row >= consecutiveFailures) eject(host, 'consecutive-failures', now);
   }
 
   /** Makes the comparison that is due: one, however long nobody has asked. */
@@ -126,12 +148,12 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     const passed = 1 + Math.floor((now - due) / interval);
     due += passed * interval;
     compare(now);
-    for (const [name, host] of hosts) {
+    for (const host of hosts.values()) {
       host.calls = host.failures = 0;
       const through = Math.min(passed, Math.floor((now - host.until) / interval));
       if (through > 0) host.times = Math.max(0, host.times - through);
       // One that nobody sends calls to, or asks about, any more does not count as a target.
-      if (++host.silent > 2 && !isOut(host, now)) hosts.delete(name);
+      if (++host.silent > 2 && !isOut(host, now)) hosts.delete(host.name);
     }
   }
 
@@ -140,30 +162,39 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     if (heard.length < minHosts) return;
     const threshold = outlierThreshold(heard.map(successRate), successRateFactor);
     for (const host of heard) {
-      if (successRate(host) < threshold || host.failures / host.calls >= failureRatio) eject(host, now);
+      if (host.failures / host.calls >= failureRatio) eject(host, 'failure-ratio', now);
+      else if (successRate(host) < threshold) eject(host, 'success-rate', now);
     }
   }
 
-  function eject(host: Host, now: Milliseconds): void {
+  function eject(host: Host, why: (OutlierEjectionEvent & { type: 'ejected' })['why'], now: Milliseconds): void {
     let out = 0;
     for (const each of hosts.values()) if (isOut(each, now)) out++;
     if (out >= Math.max(1, Math.floor(maxEjectedRatio * hosts.size)) || out + 1 >= hosts.size) return;
     host.times++;
     host.row = 0;
-    host.until = now + Math.min(ejection * host.times, Math.max(ejection, maxEjection));
+    const duration = Math.min(ejection * host.times, Math.max(ejection, maxEjection));
+    host.until = now + duration;
+    host.out = true;
+    emit(onEvent, { type: 'ejected', name, target: host.name, why, duration });
   }
 
   function isOut(host: Host, now: Milliseconds): boolean {
     // After a step back of the clock it is out no longer than it was to be.
     if (host.until - now > Math.max(ejection, maxEjection)) host.until = now;
-    return host.until > now;
+    if (host.until > now) return true;
+    if (host.out) {
+      host.out = false;
+      emit(onEvent, { type: 'returned', name, target: host.name });
+    }
+    return false;
   }
 
-  function hostOf(name: string): Host {
-    let host = hosts.get(name);
+  function hostOf(target: string): Host {
+    let host = hosts.get(target);
     if (host === undefined) {
-      host = { calls: 0, failures: 0, row: 0, until: -Infinity, times: 0, silent: 0 };
-      hosts.set(name, host);
+      host = { name: target, calls: 0, failures: 0, row: 0, until: -Infinity, out: false, times: 0, silent: 0 };
+      hosts.set(target, host);
     }
     host.silent = 0;
     return host;

@@ -1,6 +1,7 @@
 import { RiseFall } from '../algorithms/rise-fall.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { AbandonedError, TimeoutError } from '../core/errors.ts';
+import { emit, type Listener } from '../core/events.ts';
 import type { Health } from '../core/health.ts';
 import { checked, integer, iterable, objectWith, positive, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
@@ -22,7 +23,15 @@ export interface HealthCheckOptions<T extends Target> {
   fall?: number | undefined;
   clock?: Clock | undefined;
   random?: Random | undefined;
+  /** Carried by events and errors. Default `'healthCheck'`. */
+  name?: string | undefined;
+  onEvent?: Listener<HealthCheckEvent> | undefined;
 }
+
+export type HealthCheckEvent =
+  /** The last of so many checks that failed: `error` is what it threw, or its timeout; none where it gave `false`. */
+  | { readonly type: 'down'; readonly name: string; readonly target: string; readonly error: unknown }
+  | { readonly type: 'up'; readonly name: string; readonly target: string };
 
 /** What is known of a target. */
 interface Watch {
@@ -68,6 +77,8 @@ export function healthCheck<T extends Target>(
     fall: integer(1),
     clock: objectWith('now', 'coarse', 'schedule'),
     random: typed('function'),
+    name: typed('string'),
+    onEvent: typed('function'),
   };
   const {
     targets,
@@ -78,6 +89,8 @@ export function healthCheck<T extends Target>(
     fall = 3,
     clock = systemClock,
     random = systemRandom,
+    name = 'healthCheck',
+    onEvent,
   } = checked('healthCheck', options, checks);
   checks.targets('healthCheck: targets', targets);
   checks.check('healthCheck: check', check);
@@ -87,14 +100,14 @@ export function healthCheck<T extends Target>(
   let next: { cancel(): void } | undefined;
 
   return {
-    state: (name) => (watches.get(name)?.state.up === false ? 'down' : 'up'),
+    state: (target) => (watches.get(target)?.state.up === false ? 'down' : 'up'),
     start() {
       if (next === undefined) round();
     },
     [Symbol.dispose]() {
       next?.cancel();
       next = undefined;
-      for (const name of watches.keys()) forget(name);
+      for (const target of watches.keys()) forget(target);
     },
   };
 
@@ -102,50 +115,54 @@ export function healthCheck<T extends Target>(
     next = clock.schedule(interval, round);
     const gone = new Set(watches.keys());
     for (const target of all) {
-      const { name } = target;
-      gone.delete(name);
-      let watch = watches.get(name);
+      gone.delete(target.name);
+      let watch = watches.get(target.name);
       if (watch === undefined) {
         watch = { state: new RiseFall(rise, fall), turn: random() * 0.9, timer: undefined, running: undefined };
-        watches.set(name, watch);
+        watches.set(target.name, watch);
       }
       const { turn } = watch;
       watch.timer = clock.schedule(interval * (turn + random() * 0.1), ask.bind(undefined, target, watch));
     }
-    for (const name of gone) forget(name);
+    for (const each of gone) forget(each);
   }
 
   function ask(target: T, watch: Watch): void {
-    const { state } = watch;
     if (watch.running !== undefined) {
+      const { signal } = watch.running.controller;
       // Its own deadline may be longer than the interval.
-      if (watch.running.controller.signal.aborted) state.check(false);
+      if (signal.aborted) count(target, watch, false, signal.reason);
       return;
     }
     const controller = new AbortController();
     const timer = clock.schedule(timeout, () => {
-      state.check(false);
-      controller.abort(
-        new TimeoutError({ name: 'healthCheck', message: `no answer in ${timeout} ms`, duration: timeout }),
-      );
+      const error = new TimeoutError({ name, message: `no answer in ${timeout} ms`, duration: timeout });
+      count(target, watch, false, error);
+      controller.abort(error);
     });
     watch.running = { controller, timer };
-    const end = (passed: boolean): void => {
+    const end = (passed: boolean, error?: unknown): void => {
       watch.running = undefined;
       timer.cancel();
-      if (!controller.signal.aborted) state.check(passed);
+      if (!controller.signal.aborted) count(target, watch, passed, error);
     };
     new Promise((resolve) => resolve(check(target, { signal: controller.signal }))).then(
       (answer) => end(answer !== false),
-      () => end(false),
+      (error) => end(false, error),
     );
   }
 
-  function forget(name: string): void {
-    const { timer, running } = watches.get(name) as Watch;
-    watches.delete(name);
+  function count(target: T, { state }: Watch, passed: boolean, error: unknown): void {
+    const { up } = state;
+    if (state.check(passed) === up) return;
+    emit(onEvent, up ? { type: 'down', name, target: target.name, error } : { type: 'up', name, target: target.name });
+  }
+
+  function forget(target: string): void {
+    const { timer, running } = watches.get(target) as Watch;
+    watches.delete(target);
     timer?.cancel();
     running?.timer.cancel();
-    running?.controller.abort(new AbandonedError({ name: 'healthCheck', message: 'no more checks' }));
+    running?.controller.abort(new AbandonedError({ name, message: 'no more checks' }));
   }
 }

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { type OutlierEjectionOptions, outlierEjection } from '../../src/algorithms/outlier.ts';
+import {
+  type OutlierEjectionEvent,
+  type OutlierEjectionOptions,
+  outlierEjection,
+} from '../../src/algorithms/outlier.ts';
 import type { Verdict } from '../../src/core/outcome.ts';
 
 const hosts = (count: number) => Array.from({ length: count }, (_, i) => ({ name: `h${i}` }));
@@ -124,6 +128,32 @@ test('takes a target back in time also where the clock steps back', () => {
   const { record, out } = ejection({ consecutiveFailures: 1 }, 3);
   record(0, 'failure', 1, 1e9);
   assert.deepEqual(out(0), []);
+});
+
+test('tells who is ejected, why and for how long, and who returns', () => {
+  const tells = (options: OutlierEjectionOptions) => {
+    const events: OutlierEjectionEvent[] = [];
+    return { events, ...ejection({ name: 'pool', onEvent: (event) => void events.push(event), ...options }, 6) };
+  };
+  const { events, record, out } = tells({});
+  record(0, 'failure', 5, 0);
+  const ejected = { type: 'ejected', name: 'pool', target: 'h0', duration: 30_000 } as const;
+  assert.deepEqual(events.splice(0), [{ ...ejected, why: 'consecutive-failures' }]);
+  out(30_000);
+  out(30_000);
+  assert.deepEqual(events, [{ type: 'returned', name: 'pool', target: 'h0' }]);
+  for (const [failureRatio, why] of [
+    [0.5, 'failure-ratio'],
+    [Infinity, 'success-rate'],
+  ] as const) {
+    const compared = tells({ failureRatio, consecutiveFailures: Infinity });
+    for (let host = 0; host < 6; host++) {
+      compared.record(host, host === 0 ? 'failure' : 'success', 50, 0);
+      compared.record(host, 'success', 50, 0);
+    }
+    compared.out(10_000);
+    assert.deepEqual(compared.events, [{ ...ejected, why }]);
+  }
 });
 
 test('refuses options of an ejection that make no sense [7]', () => {

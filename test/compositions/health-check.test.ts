@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
-import { type HealthCheckOptions, healthCheck } from '../../src/compositions/health-check.ts';
+import { type HealthCheckEvent, type HealthCheckOptions, healthCheck } from '../../src/compositions/health-check.ts';
 import { type HeartbeatOptions, heartbeat } from '../../src/compositions/heartbeat.ts';
 import { loadBalancer } from '../../src/compositions/load-balancer.ts';
 import { AbandonedError, TimeoutError } from '../../src/core/errors.ts';
@@ -52,6 +52,36 @@ test('takes false, a rejection and an answer too late for a failed check, and an
     await clock.advance(4_000);
     assert.equal(health.state('a', clock.now()), state, String(answer));
   }
+});
+
+test('tells who goes down, of what, and who comes up again', async () => {
+  const clock = new ManualClock();
+  const events: HealthCheckEvent[] = [];
+  const refused = new Error('refused');
+  let check = (): unknown => Promise.reject(refused);
+  using health = healthCheck({
+    targets: [{ name: 'a' }],
+    check: () => check(),
+    name: 'pool',
+    onEvent: (event) => void events.push(event),
+    clock,
+  });
+  health.start();
+  await clock.advance(20_000);
+  assert.deepEqual(events.splice(0), [{ type: 'down', name: 'pool', target: 'a', error: refused }]);
+  check = () => true;
+  await clock.advance(20_000);
+  assert.deepEqual(events.splice(0), [{ type: 'up', name: 'pool', target: 'a' }]);
+  check = () => false;
+  await clock.advance(20_000);
+  assert.deepEqual(events.splice(0), [{ type: 'down', name: 'pool', target: 'a', error: undefined }]);
+  check = () => true;
+  await clock.advance(20_000);
+  check = () => new Promise(() => {});
+  await clock.advance(20_000);
+  const [, down] = events as [HealthCheckEvent, HealthCheckEvent & { type: 'down' }];
+  assert.ok(down.error instanceof TimeoutError && down.error.name === 'pool');
+  assert.equal(events.length, 2);
 });
 
 test('asks a target every interval, give or take a tenth, each at another time', async () => {
