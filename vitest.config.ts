@@ -69,7 +69,13 @@ export default defineConfig({
       {
         extends: true,
         // Real processes, and real time: a limit is for what hangs.
-        test: { name: 'faults', include: [faults], globalSetup: ['test/faults/bundle.ts'], testTimeout: 30_000 },
+        test: {
+          name: 'faults',
+          include: [faults],
+          globalSetup: ['test/faults/bundle.ts'],
+          isolate: false,
+          testTimeout: 30_000,
+        },
       },
       // Where all must be shown, a browser that is missing is a failure.
       ...(chromium !== undefined || CI === 'true' ? [browser] : []),

@@ -48,7 +48,7 @@ test('every call succeeds while one server is well, and those that come back get
   await calls.more(40);
   b.signal('SIGSTOP');
   await calls.more(40);
-  await c.tell({ slow: 1_000 });
+  await c.tell({ slow: 600 });
   await calls.more(80);
   b.signal('SIGCONT');
   await Promise.all([a.restart(), c.tell({ slow: 0 })]);

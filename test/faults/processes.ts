@@ -39,7 +39,7 @@ export class ServerProcess {
   /** Told of each heartbeat. */
   onBeat: () => void = () => {};
   private readonly orders: Orders;
-  private child!: ChildProcess;
+  private child: ChildProcess | undefined;
 
   private constructor(name: string, orders: Partial<Orders>) {
     this.name = name;
@@ -47,10 +47,15 @@ export class ServerProcess {
     this.orders = { name, ...none, ...orders };
   }
 
-  /** The process is gone when the test is over, however it ends. */
-  static async start(name: string, orders: Partial<Orders> = {}): Promise<ServerProcess> {
+  /** One that is yet to be started. Its process is gone when the test is over, however that ends. */
+  static of(name: string, orders: Partial<Orders> = {}): ServerProcess {
     const server = new ServerProcess(name, orders);
     onTestFinished(() => server.kill());
+    return server;
+  }
+
+  static async start(name: string, orders: Partial<Orders> = {}): Promise<ServerProcess> {
+    const server = ServerProcess.of(name, orders);
     await server.restart();
     return server;
   }
@@ -59,7 +64,7 @@ export class ServerProcess {
     return Promise.all([...names].map((name) => ServerProcess.start(name, orders)));
   }
 
-  /** Starts another process, at another port. */
+  /** Starts a process, at a port of its own. */
   async restart(): Promise<void> {
     const child = fork(join(inject('scripts'), 'server.mjs'), [JSON.stringify(this.orders)], { execArgv: [] });
     this.child = child;
@@ -73,7 +78,7 @@ export class ServerProcess {
   /** Tells it something; it answers what it has done so far. */
   async tell(orders: Partial<Orders> = {}): Promise<Report> {
     Object.assign(this.orders, orders);
-    this.child.send(orders);
+    this.child?.send(orders);
     return (await this.said('report')).report;
   }
 
@@ -84,14 +89,14 @@ export class ServerProcess {
   }
 
   signal(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
-    this.child.kill(signal);
+    this.child?.kill(signal);
   }
 
   /** Its exit code, or the signal that ended it. */
   async gone(): Promise<number | string> {
     const { child } = this;
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    return child.exitCode ?? (child.signalCode as string);
+    if (child?.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    return child?.exitCode ?? String(child?.signalCode);
   }
 
   private said<Kind extends 'port' | 'report'>(kind: Kind): Promise<Extract<Message, Record<Kind, unknown>>> {
@@ -99,11 +104,11 @@ export class ServerProcess {
     return new Promise((resolve, reject) => {
       const hear = (message: Message): void => {
         if (!(kind in message)) return;
-        child.off('message', hear).off('exit', fail);
+        child?.off('message', hear).off('exit', fail);
         resolve(message as Extract<Message, Record<Kind, unknown>>);
       };
       const fail = (): void => reject(new Error(`the process of ${name} has ended`));
-      child.on('message', hear).once('exit', fail);
+      child?.on('message', hear).once('exit', fail);
     });
   }
 }
@@ -122,7 +127,7 @@ export function load(callers: number, call: () => Promise<unknown>) {
     while (on) {
       await call().catch((error) => failures.push(error));
       calls++;
-      await sleep(2);
+      await sleep(5);
     }
   });
   const end = async (): Promise<void> => {
