@@ -1,27 +1,29 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { svg } from '../chart.ts';
 import { say } from '../progress.ts';
 import { isMet, shown, verdictOf } from '../requirement.ts';
 import { printTable } from '../table.ts';
 import { capacitySteps, drift } from './adaptive-limits.ts';
+import { balancing } from './balancing.ts';
 import { hedging } from './hedging.ts';
 import { classes, goodput } from './overload.ts';
 import { page } from './page.ts';
 import { retryStorm } from './retry-storm.ts';
 import type { Report } from './scenario.ts';
+import { suspecting } from './suspicion.ts';
 
+const seedsOfPage = 10;
 const { values: options } = parseArgs({
   options: {
-    /** Plays only the scenarios whose name contains this, and leaves the page alone. */
+    /** Plays only the scenarios whose name contains this, and leaves the others on the page as they are. */
     only: { type: 'string', default: '' },
-    /** How many seeds there are, from 1 on. */
-    seeds: { type: 'string', default: '10' },
+    /** How many seeds there are, from 1 on. With fewer than the page has, it is left alone. */
+    seeds: { type: 'string', default: String(seedsOfPage) },
   },
 });
-const scenarios = [goodput, classes, capacitySteps, drift, hedging, retryStorm].filter(({ name }) =>
-  name.includes(options.only),
-);
+const all = [goodput, classes, capacitySteps, drift, balancing, suspecting, hedging, retryStorm];
+const scenarios = all.filter(({ name }) => name.includes(options.only));
 const seeds = Array.from({ length: Number(options.seeds) }, (_, i) => i + 1);
 console.log(`seeds ${seeds.join(', ')}; figures are medians over them\n`);
 
@@ -41,9 +43,15 @@ for (const [i, scenario] of scenarios.entries()) {
   reports.push(report);
 }
 
-mkdirSync('docs/charts', { recursive: true });
-for (const chart of reports.flatMap(({ charts }) => charts)) writeFileSync(`docs/charts/${chart.name}.svg`, svg(chart));
-if (options.only === '') writeFileSync('docs/simulations.md', page(scenarios, reports, seeds));
+if (seeds.length === seedsOfPage) {
+  const charts = reports.flatMap((report) => report.charts);
+  mkdirSync('docs/charts', { recursive: true });
+  for (const chart of charts) writeFileSync(`docs/charts/${chart.name}.svg`, svg(chart));
+  const file = 'docs/simulations.md';
+  const before = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  const played = new Map(scenarios.map((scenario, i) => [scenario, reports[i] as Report]));
+  writeFileSync(file, page(all, played, seeds, before));
+}
 
 const missed = reports.flatMap(({ figures }) => figures.filter((one) => !isMet(one)));
 for (const { what } of missed) console.error(`missed: ${what}`);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
+import { byPause, fixedTimeout, fleet, judge, setting } from '../../bench/simulation/suspicion.ts';
 import { type PhiAccrualOptions, phiAccrual, suspicion } from '../../src/algorithms/phi.ts';
 import { seededRandom } from '../../src/testing/seeded-random.ts';
 
@@ -120,48 +121,23 @@ test('refuses options of a monitor that make no sense [7]', () => {
   assert.throws(() => phiAccrual({ pause: 1 } as PhiAccrualOptions), TypeError);
 });
 
-/**
- * Senders of 0.2 to 5 s, whose beats come lognormally late, a third as regular in the middle of their life. Each dies
- * after its last beat.
- */
-function fleet(seed: number): number[][] {
-  const random = seededRandom(seed);
-  const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-  return Array.from({ length: 24 }, (_, sender) => {
-    const usual = 200 * 25 ** (sender / 23);
-    let now = 0;
-    return Array.from({ length: 600 }, (_, i) => {
-      now += usual * Math.exp((i > 200 && i < 400 ? 0.15 : 0.05) * normal());
-      return now;
-    });
-  });
-}
-
 test('over a fleet, at equal mean detection time, a tenth of the false suspicions of any one timeout, or fewer', () => {
-  for (let seed = 1; seed <= 3; seed++) {
-    const senders = fleet(seed);
-    let wrong = 0;
-    let beats = 0;
-    const detections: number[] = [];
-    for (const times of senders) {
-      const monitor = phiAccrual({ threshold: 12, maxSamples: 100, minDeviation: 20 });
-      for (const now of times) {
-        if (!monitor.available(now)) wrong++;
-        monitor.heartbeat(now);
-        beats++;
-      }
-      const last = times.at(-1) as number;
-      let waited = 0;
-      while (monitor.available(last + waited)) waited += 10;
-      detections.push(waited);
-    }
+  for (let seed = 1; seed <= 2; seed++) {
+    const senders = fleet({ seed, senders: 24, beats: 1_200 });
+    const own = judge(senders, () => phiAccrual(setting));
     // A fixed timeout takes as long for everybody: that long is what it may be.
-    const timeout = detections.reduce((sum, each) => sum + each, 0) / detections.length;
-    let fixed = 0;
-    for (const times of senders) {
-      for (let i = 1; i < times.length; i++) if ((times[i] as number) - (times[i - 1] as number) > timeout) fixed++;
-    }
-    assert.ok(wrong <= fixed / 10, `seed ${seed}: ${wrong} wrong against ${fixed} of ${beats} at ${timeout} ms`);
-    assert.ok(fixed > 1_000);
+    const fixed = judge(senders, () => fixedTimeout(own.detection));
+    const what = `seed ${seed}: ${own.wrong} wrong against ${fixed.wrong} of ${own.beats} at ${own.detection} ms`;
+    assert.ok(own.wrong <= fixed.wrong / 10, what);
+    assert.ok(fixed.wrong > 1_000 && fixed.detection >= own.detection, what);
   }
+});
+
+test('over a fleet, suspects nobody because it paused for 5 s itself', () => {
+  const senders = fleet({ seed: 1, senders: 24, beats: 1_200 });
+  assert.equal(
+    byPause(senders, () => phiAccrual(setting)),
+    0,
+  );
+  assert.ok(byPause(senders, () => fixedTimeout(2_500)) > 12);
 });
