@@ -76,7 +76,7 @@ type Resolve = (question: DnsQuestion) => PromiseLike<readonly DnsRecord[]> | re
  *
  * @example
  * using hosts = dnsTargets({ hostname: '_http._tcp.users.internal', type: 'SRV' });
- * const nodes = loadBalancer({ targets: [] });
+ * const nodes = loadBalancer({ targets: hosts });
  * hosts.feed(nodes);
  * hosts.start();
  * await hosts.ready;
@@ -98,7 +98,7 @@ export function dnsTargets(options: DnsTargetsOptions): TargetSource<DnsTarget> 
     random = systemRandom,
     name = 'dnsTargets',
     onEvent,
-    resolve = type === 'SRV' ? byPackets(servers, clock, timeout) : byNode(servers),
+    resolve = inTurn(servers, clock, timeout, type === 'SRV' ? byPackets : byNode),
   } = checked('dnsTargets', options, {
     hostname: typed('string'),
     type: oneOf('A', 'AAAA', 'SRV'),
@@ -136,12 +136,16 @@ export function dnsTargets(options: DnsTargetsOptions): TargetSource<DnsTarget> 
     try {
       return await resolve(question);
     } catch (error) {
-      // Both are answers: there is no such name, or it has no such records.
-      const { code } = Object(error) as { code?: unknown };
-      if (code === 'ENOTFOUND' || code === 'ENODATA') return [];
+      if (isNone(error)) return [];
       throw error;
     }
   }
+}
+
+/** Errors of `node:dns` that are answers: there is no such name, or it has no such records. */
+function isNone(error: unknown): boolean {
+  const { code } = Object(error) as { code?: unknown };
+  return code === 'ENOTFOUND' || code === 'ENODATA';
 }
 
 /** What is used of Node: this file may be loaded where there is none. */
@@ -199,43 +203,33 @@ function addresses(label: string, value: unknown): void {
   }
 }
 
-/** Asks for A or AAAA. */
-function byNode(servers: readonly string[] | undefined): Resolve {
-  return async ({ hostname, type, signal }) => {
-    const resolver = nodeResolver(servers);
-    signal.addEventListener('abort', () => resolver.cancel());
-    const records = await resolver[type === 'A' ? 'resolve4' : 'resolve6'](hostname, { ttl: true });
-    return records.map(({ address, ttl }) => ({ host: address, ttl: ttl * 1_000 }));
-  };
-}
-
-/** Asks for SRV: each server in turn, and once more, each for its part of the time there is. */
-function byPackets(servers: readonly string[] | undefined, clock: Clock, timeout: Milliseconds): Resolve {
-  return async ({ hostname, type, signal }) => {
-    const codec = await import('dns-packet');
-    const { randomInt } = process.getBuiltinModule('node:crypto') as NodeCrypto;
+/** Asks each server in turn, and once more, each for its part of the time there is: until one says what there is. */
+function inTurn(
+  servers: readonly string[] | undefined,
+  clock: Clock,
+  timeout: Milliseconds,
+  ask: (server: string, question: DnsQuestion) => Promise<readonly DnsRecord[]>,
+): Resolve {
+  return async (question) => {
+    const { signal } = question;
     const all = nodeResolver(servers).getServers();
     const turns = [...all, ...all];
+    const duration = timeout / turns.length;
     let failure: unknown;
     for (const server of turns) {
       signal.throwIfAborted();
       const controller = new AbortController();
       const abort = (): void => controller.abort(signal.reason);
       signal.addEventListener('abort', abort);
-      const turn = timeout / turns.length;
-      const limit = clock.schedule(turn, () => controller.abort(silent(server, turn)));
-      const query: DnsQuery = {
-        type: 'query',
-        id: randomInt(65_536),
-        flags: codec.RECURSION_DESIRED,
-        questions: [{ type, name: hostname }],
-      };
+      const limit = clock.schedule(duration, () => {
+        const message = `${server} did not answer in ${duration} ms`;
+        controller.abort(new TimeoutError({ name: 'dnsTargets', message, duration }));
+      });
       try {
-        const short = await overUdp(codec, server, query, controller.signal);
-        const packet = short.flag_tc ? await overTcp(codec, server, query, controller.signal) : short;
-        return srvRecords(packet);
+        return await ask(server, { ...question, signal: controller.signal });
       } catch (error) {
-        failure = error;
+        if (isNone(error)) return [];
+        failure = controller.signal.reason ?? error;
       } finally {
         limit.cancel();
         signal.removeEventListener('abort', abort);
@@ -245,11 +239,25 @@ function byPackets(servers: readonly string[] | undefined, clock: Clock, timeout
   };
 }
 
-type Codec = typeof import('dns-packet');
-
-function silent(server: string, duration: Milliseconds): TimeoutError {
-  return new TimeoutError({ name: 'dnsTargets', message: `${server} did not answer in ${duration} ms`, duration });
+/** Asks for A or AAAA. Of several servers `node:dns` would take a failure of the first for the answer. */
+async function byNode(server: string, { hostname, type, signal }: DnsQuestion): Promise<DnsRecord[]> {
+  const resolver = nodeResolver([server]);
+  signal.addEventListener('abort', () => resolver.cancel());
+  const records = await resolver[type === 'A' ? 'resolve4' : 'resolve6'](hostname, { ttl: true });
+  return records.map(({ address, ttl }) => ({ host: address, ttl: ttl * 1_000 }));
 }
+
+/** Asks for SRV. */
+async function byPackets(server: string, { hostname, type, signal }: DnsQuestion): Promise<DnsRecord[]> {
+  const codec = await import('dns-packet');
+  const { randomInt } = process.getBuiltinModule('node:crypto') as NodeCrypto;
+  const questions = [{ type, name: hostname }];
+  const query: DnsQuery = { type: 'query', id: randomInt(65_536), flags: codec.RECURSION_DESIRED, questions };
+  const short = await overUdp(codec, server, query, signal);
+  return srvRecords(short.flag_tc ? await overTcp(codec, server, query, signal) : short);
+}
+
+type Codec = typeof import('dns-packet');
 
 function overUdp(codec: Codec, server: string, query: DnsQuery, signal: AbortSignal): Promise<DnsPacket> {
   const { createSocket } = process.getBuiltinModule('node:dgram') as NodeDgram;

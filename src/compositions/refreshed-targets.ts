@@ -19,7 +19,7 @@ export interface TargetSource<T extends Target> extends Iterable<T>, Disposable 
   start(): void;
   /** Resolves once there is a first answer that counts. Rejects when it is disposed of before. */
   readonly ready: Promise<void>;
-  /** Adds all there are to a balancer, and from now on adds who comes and removes who goes. */
+  /** Adds all there are to a balancer, unless it has them, and from now on adds who comes and removes who goes. */
   feed(set: TargetSet<T>): void;
 }
 
@@ -95,8 +95,12 @@ export function refreshedTargets<T extends Target>(options: RefreshedTargetsOpti
     },
     ready,
     feed(set) {
-      for (const target of current.values()) set.add(target);
       sets.add(set);
+      for (const target of current.values()) {
+        // It may have been made with the targets there were.
+        set.remove(target.name);
+        set.add(target);
+      }
     },
     [Symbol.iterator]: () => current.values(),
     [Symbol.dispose]() {

@@ -12,6 +12,8 @@ export interface Question {
   readonly id: number;
   /** Sends whatever is given. */
   readonly send: (bytes: Uint8Array) => void;
+  /** Sends whatever is given, and ends the connection. */
+  readonly end: (bytes: Uint8Array) => void;
 }
 
 /** Records, or why there are none: the number of an rcode. `undefined`: no answer at all. */
@@ -39,13 +41,18 @@ export async function serveDns(reply: DnsServer['reply'], host = '127.0.0.1'): P
     socket.on('data', (chunk) => {
       bytes = Buffer.concat([bytes, chunk]);
       if (bytes.length < 2 || bytes.length < 2 + bytes.readUInt16BE()) return;
-      answer(bytes.subarray(2), 'tcp', (message) => {
-        const prefix = Buffer.alloc(2);
-        prefix.writeUInt16BE(message.length);
-        // In pieces, as networks may deliver it.
-        const whole = Buffer.concat([prefix, message]);
-        for (let at = 0; at < whole.length; at += 100) socket.write(whole.subarray(at, at + 100));
-      });
+      answer(
+        bytes.subarray(2),
+        'tcp',
+        (bytes) => socket.end(bytes),
+        (message) => {
+          const prefix = Buffer.alloc(2);
+          prefix.writeUInt16BE(message.length);
+          // In pieces, as networks may deliver it.
+          const whole = Buffer.concat([prefix, message]);
+          for (let at = 0; at < whole.length; at += 100) socket.write(whole.subarray(at, at + 100));
+        },
+      );
     });
   });
   let udp: Datagrams;
@@ -62,7 +69,14 @@ export async function serveDns(reply: DnsServer['reply'], host = '127.0.0.1'): P
       await once(tcp, 'close');
     }
   }
-  udp.on('message', (bytes, { port, address }) => answer(bytes, 'udp', (message) => udp.send(message, port, address)));
+  udp.on('message', (bytes, { port, address }) =>
+    answer(
+      bytes,
+      'udp',
+      () => {},
+      (message) => udp.send(message, port, address),
+    ),
+  );
   const { port } = tcp.address() as AddressInfo;
   const server: DnsServer = {
     address: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
@@ -82,10 +96,10 @@ export async function serveDns(reply: DnsServer['reply'], host = '127.0.0.1'): P
   onTestFinished(server.close);
   return server;
 
-  function answer(bytes: Uint8Array, over: 'udp' | 'tcp', send: (bytes: Uint8Array) => void): void {
+  function answer(bytes: Uint8Array, over: Question['over'], end: Question['end'], send: Question['send']): void {
     const { id, questions } = codec.decode(bytes) as DnsQuery;
     const { name, type } = questions[0]!;
-    const question = { name, type, over, id, send };
+    const question = { name, type, over, id, send, end };
     server.questions.push(question);
     const said = server.reply(question);
     if (said !== undefined) send(encode(question, said));
