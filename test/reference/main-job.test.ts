@@ -1,22 +1,8 @@
-import { execFile } from 'node:child_process';
 import { beforeAll, expect, test } from 'vitest';
 import type { Claim } from '../../docs/reference/claims.ts';
 import type { ClientFigures, Figures } from '../../docs/reference/figures.ts';
 import type { RushFigures } from '../../docs/reference/rush-figures.ts';
-
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-function run(file: string, ...args: string[]): Promise<Run> {
-  return new Promise((resolve) => {
-    const child = execFile(file, args, { timeout: 60_000 }, (_, out, err) => {
-      resolve({ code: child.exitCode ?? -1, out, err });
-    });
-  });
-}
+import { type Run, run } from './run.ts';
 
 let job: Run;
 let figures: Figures & { rush: RushFigures; claims: Claim[] };
