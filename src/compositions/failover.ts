@@ -19,7 +19,7 @@ import {
 import { guard } from '../core/pipeline.ts';
 import type { Context, Milliseconds } from '../core/policy.ts';
 import type { Router, Target } from '../core/router.ts';
-import { byName, healths } from '../core/targets.ts';
+import { byName, healths, priority } from '../core/targets.ts';
 import { CallsUnderWay } from '../core/under-way.ts';
 import { timeout } from '../policies/timeout.ts';
 
@@ -127,6 +127,7 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
     onEvent: typed('function'),
   });
   const order = [...byName('failover: targets', targets).values()];
+  for (const target of order) priority('failover: target', target);
   order.sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0));
   const learns = health.some(({ record }) => record !== undefined);
   const calls = new CallsUnderWay();

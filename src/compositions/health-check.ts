@@ -1,15 +1,19 @@
 import { RiseFall } from '../algorithms/rise-fall.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { AbandonedError, TimeoutError } from '../core/errors.ts';
-import { emit, type Listener } from '../core/events.ts';
+import { emit, type Listener, reportError } from '../core/events.ts';
 import type { Health } from '../core/health.ts';
 import { checked, integer, iterable, objectWith, positive, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import type { Target } from '../core/router.ts';
+import { named } from '../core/targets.ts';
 
 export interface HealthCheckOptions<T extends Target> {
-  /** Whom to check. Gone through anew each round, so that those who come and go are seen. */
+  /**
+   * Whom to check, each with a name of its own. Gone through anew each round, so that those who come and go are seen. Should
+   * that fail, it is reported by `onListenerError`, and who was checked last is checked again.
+   */
   targets: Iterable<T>;
   /** Has passed if it gives anything but `false`, or a promise of that, in time; what throws or rejects has not. */
   check: (target: T, context: { signal: AbortSignal }) => unknown;
@@ -63,7 +67,8 @@ interface Check {
  * health.start();
  * const nodes = loadBalancer({ targets, health: [health] });
  *
- * @throws {RangeError | TypeError} for options out of range, or unknown
+ * @throws {RangeError | TypeError} for options out of range, or unknown, targets without a name, or two of one; from `start`
+ * where they are in no array
  */
 export function healthCheck<T extends Target>(
   options: HealthCheckOptions<T>,
@@ -97,12 +102,16 @@ export function healthCheck<T extends Target>(
   /** What can be gone through but once is kept. */
   const all = (targets[Symbol.iterator]() as unknown) === targets ? [...targets] : targets;
   const watches = new Map<string, Watch>();
+  let present: ReadonlyMap<string, T> = new Map();
   let next: { cancel(): void } | undefined;
+  if (Array.isArray(all)) listed();
 
   return {
     state: (target) => (watches.get(target)?.state.up === false ? 'down' : 'up'),
     start() {
-      if (next === undefined) round();
+      if (next !== undefined) return;
+      present = listed();
+      round();
     },
     [Symbol.dispose]() {
       next?.cancel();
@@ -111,10 +120,23 @@ export function healthCheck<T extends Target>(
     },
   };
 
+  function listed(): ReadonlyMap<string, T> {
+    return named('healthCheck: targets', all);
+  }
+
+  function again(): void {
+    try {
+      present = listed();
+    } catch (error) {
+      reportError(error);
+    }
+    round();
+  }
+
   function round(): void {
-    next = clock.schedule(interval, round);
+    next = clock.schedule(interval, again);
     const gone = new Set(watches.keys());
-    for (const target of all) {
+    for (const target of present.values()) {
       gone.delete(target.name);
       let watch = watches.get(target.name);
       if (watch === undefined) {

@@ -11,6 +11,7 @@ import { rejectSoon } from '../core/promise.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import type { Endpoint, Picker, Router, Target } from '../core/router.ts';
 import { memoryOf } from '../core/scope.ts';
+import { priority } from '../core/targets.ts';
 import { type Host, Visit } from '../core/visit.ts';
 
 export interface LoadBalancerOptions<T extends Target> {
@@ -250,6 +251,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     object('loadBalancer: target', target);
     typed('string')('loadBalancer: target.name', target.name);
     if (target.weight !== undefined) positive(Number.MAX_VALUE)('loadBalancer: target.weight', target.weight);
+    priority('loadBalancer: target', target);
     if (places.has(target.name))
       throw new RangeError(`loadBalancer: target.name must be another for each, got ${shown(target.name)} twice`);
     places.set(target.name, new Place(target, since));

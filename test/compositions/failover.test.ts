@@ -447,6 +447,7 @@ test('takes no options but good ones [7]', () => {
     [{ targets: [] }, /failover: targets must be one or more, got none/],
     [{ targets: [a, { name: 'a' }] }, /names of their own, got "a" twice/],
     [{ targets: [a, null] }, /objects with a name, got null/],
+    [{ targets: [a, { name: 'b', priority: NaN }] }, /failover: target.priority must be a number/],
     [{ targets: [a], health: [{}] }, /failover: health must be an object with state/],
     [{ targets: [a], health: 1 }, /failover: health must be/],
     [{ targets: [a], returning: 1 }, /failover: returning must be a boolean/],

@@ -185,11 +185,52 @@ test('checks who comes later, and forgets who is gone', async () => {
   assert.equal(once.state('a', clock.now()), 'down');
 });
 
+test('refuses to start with targets that are none, and goes on with those it had where later ones are', async () => {
+  const clock = new ManualClock();
+  const targets = new Set<Target>([{ name: 'a' }]);
+  const twin = { name: 'a' };
+  let asked = 0;
+  const health = healthCheck({ targets, check: () => ++asked < 0, fall: 2, clock });
+  targets.add(twin);
+  assert.throws(() => health.start(), /healthCheck: targets must have names of their own, got "a" twice/);
+  assert.equal(clock.pending, 0);
+  targets.delete(twin);
+  health.start();
+  await clock.advance(2_000);
+  const reported: unknown[] = [];
+  const before = onListenerError((error) => reported.push(error));
+  targets.add(null as unknown as Target);
+  await clock.advance(2_000);
+  assert.deepEqual([health.state('a', clock.now()), asked, reported.length], ['down', 2, 1]);
+  onListenerError(before);
+  targets.clear();
+  await clock.advance(2_000);
+  assert.equal(health.state('a', clock.now()), 'up');
+  health[Symbol.dispose]();
+  assert.equal(clock.pending, 0);
+});
+
+test('with nobody to check there is nothing but the round', async () => {
+  const clock = new ManualClock();
+  const targets: Target[] = [];
+  using health = healthCheck({ targets, check: () => false, fall: 1, clock });
+  health.start();
+  await clock.advance(2_000);
+  assert.equal(clock.pending, 1);
+  targets.push({ name: 'a' });
+  await clock.advance(4_000);
+  assert.equal(health.state('a', clock.now()), 'down');
+});
+
 test('refuses options of a health check that make no sense [7]', () => {
   const make = (options: object) => () =>
     healthCheck({ targets: ab, check: () => {}, ...options } as HealthCheckOptions<Target>);
   for (const [options, error] of [
     [{ targets: undefined }, TypeError],
+    [{ targets: [null] }, TypeError],
+    [{ targets: [{}] }, TypeError],
+    [{ targets: [...ab, { name: 'a' }] }, RangeError],
+    [{ targets: [...ab, { name: 'a' }].values() }, RangeError],
     [{ check: undefined }, TypeError],
     [{ interval: 0 }, RangeError],
     [{ interval: NaN }, RangeError],

@@ -169,3 +169,26 @@ test('a retry comes to as many targets as it can before it comes to one again, a
     ),
   );
 });
+
+test('calls about a key of any letters, and of no letters, go to one of any names, whoever comes to know them when', async () => {
+  // Halves of letters too.
+  const text = fc.array(fc.nat(0xffff), { maxLength: 8 }).map((units) => String.fromCharCode(...units));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.uniqueArray(text, { minLength: 1, maxLength: 4 }),
+      fc.array(text, { maxLength: 8 }),
+      async (some, keys) => {
+        const targets = some.map((name) => ({ name }));
+        const one = loadBalancer({ targets, pick: consistentHash() });
+        const other = loadBalancer({ targets: [...targets].reverse(), pick: consistentHash() });
+        for (const key of keys) {
+          const [first, second] = await Promise.all(
+            [one, other].map((nodes) => pipeline().execute(nodes.forKey(key).route(({ name }) => name))),
+          );
+          assert.ok(some.includes(first as string));
+          assert.equal(second, first);
+        }
+      },
+    ),
+  );
+});
