@@ -257,6 +257,12 @@ export function follow(context: Context, follower: Follower): void {
   if (context instanceof Scope && context.canEnd) context.alive().followers.add(follower);
 }
 
+/** When all that has been handed on with `held` by policies called inside a context is done; undefined if nothing has. */
+export function heldIn(context: Context): Promise<unknown> | undefined {
+  const held = context instanceof Scope ? context.life?.held : undefined;
+  return held && Promise.allSettled(held);
+}
+
 /** What is remembered of an execution, the same map in all its tries; none for a context of somebody's own making. */
 export function memoryOf(context: Context): Map<object, unknown> | undefined {
   if (!(context instanceof Scope)) return undefined;

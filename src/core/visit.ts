@@ -6,7 +6,7 @@ import { isHeld } from './held.ts';
 import { type Classify, failed, type Outcome, succeeded, type Verdict, verdictOf } from './outcome.ts';
 import type { Context, Milliseconds } from './policy.ts';
 import { adopted, isThenable, rejectSoon } from './promise.ts';
-import { follow } from './scope.ts';
+import { follow, heldIn } from './scope.ts';
 
 /** Who sends calls to targets. */
 export interface Host {
@@ -74,6 +74,8 @@ export abstract class Visit implements Follower {
 
   private settled(outcome: Outcome): void {
     const value = outcome.ok ? outcome.value : undefined;
+    // Handed on by the task itself, or by a policy that it has called.
+    const done = isHeld(value) ? value.done : outcome.ok ? heldIn(this.context) : undefined;
     const leave = (): void => {
       unfollow(this);
       this.leave();
@@ -81,7 +83,7 @@ export abstract class Visit implements Follower {
     const given = isHeld(value) ? succeeded(value.value) : outcome;
     this.outcome = given;
     this.tell(() => verdictOf(this.host.classify, given, this.context));
-    if (isHeld(value)) value.done.then(leave, leave);
+    if (done !== undefined) done.then(leave, leave);
     else leave();
   }
 
