@@ -1,3 +1,4 @@
+import { at, httpUrl, type Origin, type OriginOption, originOf } from '../algorithms/origins.ts';
 import { type OutlierEjectionOptions, outlierEjection as outlierHealth } from '../algorithms/outlier.ts';
 import { leastLoaded } from '../algorithms/pick-latency.ts';
 import { isRequest, type Preparation } from '../algorithms/request.ts';
@@ -20,17 +21,10 @@ import type { Health } from '../core/health.ts';
 import { HttpError } from '../core/http-error.ts';
 import { checked, duration, iterable, number, object, objectWith, shown, typed } from '../core/options.ts';
 import type { CallOptions, Context, Milliseconds, Task } from '../core/policy.ts';
-import type { Endpoint, Picker, Target } from '../core/router.ts';
+import type { Endpoint, Picker } from '../core/router.ts';
 import { healths } from '../core/targets.ts';
 
-/** One of several that can all answer the same. */
-export interface Origin extends Target {
-  /** With http or https; paths of requests are put behind its own, where it has one. */
-  readonly url: string | URL;
-}
-
-/** An origin as it is given: its URL alone will do. Default name: that URL. */
-export type OriginOption = string | URL | (Omit<Origin, 'name'> & { readonly name?: string });
+export type { Origin, OriginOption };
 
 /** Asks an origin whether it is well: yes is an answer with a status from 200 to 299 to a GET, not redirected. */
 export interface OriginCheck {
@@ -55,7 +49,7 @@ export interface BalancedFetchOptions<Fetch extends ForeignFetch = typeof global
   /** Chooses among the eligible. Default `leastLoaded()`. */
   pick?: Picker | undefined;
   /** What a request is about: what `consistentHash` picks by. Default nothing. */
-  key?: ((request: Pick<Request, 'method' | 'url' | 'headers'>) => string) | undefined;
+  key?: ((request: Pick<Request, 'method' | 'url' | 'headers'>) => string | undefined) | undefined;
   /** The path of a check, or more about it; nothing is asked before `start()`. Default none. */
   check?: string | OriginCheck | undefined;
   /** As those of `outlierEjection`, which is on by default: origins that fail call after call are left alone. `false`: off. */
@@ -162,7 +156,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
   const checks = check === undefined ? [] : [checking(typeof check === 'string' ? { path: check } : check)];
   const rests = new Rests(longestRest);
   const balancer: Balancer<Origin> = loadBalancer<Origin>({
-    targets: Array.from(origins, named),
+    targets: Array.from(origins, (origin) => originOf('balancedFetch: origins', origin)),
     pick: rests.sparing(pick),
     health: [...checks, ...health, ...outliers, circuits],
     slowStart,
@@ -182,7 +176,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     get endpoints() {
       return balancer.endpoints;
     },
-    add: (origin) => balancer.add(named(origin)),
+    add: (origin) => balancer.add(originOf('balancedFetch: add', origin)),
     remove(name) {
       rests.forget(name);
       return balancer.remove(name);
@@ -200,6 +194,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
 
   function checking({ path, ...rest }: OriginCheck): ReturnType<typeof healthCheck<Origin>> {
     typed('string')('balancedFetch: check.path', path);
+    if (!path.startsWith('/')) throw new RangeError(`balancedFetch: check.path must begin with /, got ${shown(path)}`);
     return healthCheck<Origin>({
       ...rest,
       targets: {
@@ -209,7 +204,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
       },
       check: async (origin, { signal }) => {
         const fetch = own ?? globalThis.fetch;
-        const response = await fetch(addressOf(origin, path), { signal, redirect: 'manual' });
+        const response = await fetch(at(origin, path), { signal, redirect: 'manual' });
         cancelBody(response);
         return response.status >= 200 && response.status < 300;
       },
@@ -219,14 +214,15 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
   }
 
   function around(send: Send, call: CallOptions | undefined, request: Preparation): Promise<Response> {
-    const path = request.url.slice(virtual.length);
-    const about = key?.(request);
+    const { method, url, headers, repeatable } = request;
+    const path = url.slice(virtual.length);
+    const about = key?.({ method, url, headers });
     if (about !== undefined) typed('string')('balancedFetch: what key gives', about);
     const router = about === undefined ? balancer : balancer.forKey(about);
     const routed = router.route((origin, context) =>
-      visit(origin, (context) => send(context, addressOf(origin, path)), context),
+      visit(origin, (context) => send(context, at(origin, path)), context),
     );
-    return outside(request.repeatable).execute((context) => place(routed, context), call);
+    return outside(repeatable).execute((context) => place(routed, context), call);
   }
 
   /** A circuit that turns a try away has asked nobody: another origin is asked instead, at once. */
@@ -259,26 +255,4 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     const wait = others.length === 0 ? retryAfter : soonest || undefined;
     return new HttpError({ name, message, response, retryable, retryAfter: wait });
   }
-}
-
-function named(origin: OriginOption): Origin {
-  const given = typeof origin === 'string' || origin instanceof URL ? { url: origin } : origin;
-  object('balancedFetch: each of origins', given);
-  httpUrl('balancedFetch: the url of each of origins', given.url);
-  return given.name === undefined ? { ...given, name: addressOf({ url: new URL(given.url) }, '') } : (given as Origin);
-}
-
-/** Where a path is at an origin. */
-function addressOf({ url }: Pick<Origin, 'url'>, path: string): string {
-  return String(url).replace(/\/$/, '') + path;
-}
-
-/** The URL of a server, or of what begins at a path there. */
-function httpUrl(label: string, value: unknown): void {
-  const url = String(value);
-  const { protocol, username, password, search, hash } = URL.canParse(url) ? new URL(url) : ({} as Partial<URL>);
-  if (!/^https?:$/.test(protocol ?? '') || username || password || search || hash)
-    throw new RangeError(
-      `${label} must be a URL with http or https, without user, query or fragment, got ${shown(url)}`,
-    );
 }
