@@ -127,7 +127,7 @@ export function load(callers: number, call: () => Promise<unknown>) {
     while (on) {
       await call().catch((error) => failures.push(error));
       calls++;
-      await sleep(5);
+      await sleep(10);
     }
   });
   const end = async (): Promise<void> => {
