@@ -1,13 +1,19 @@
+import { KeyShift } from '../algorithms/key-shift.ts';
 import type { Placement, PlacementKey } from '../algorithms/placement.ts';
 import { CallsByKey } from '../core/calls-by-key.ts';
+import { systemClock } from '../core/clock.ts';
 import { NoTargetError, RejectedError } from '../core/errors.ts';
+import { emit } from '../core/events.ts';
+import { WaitingLine } from '../core/line.ts';
 import { checked, integer, iterable, objectWith, typed } from '../core/options.ts';
-import type { Context } from '../core/policy.ts';
+import { guard } from '../core/pipeline.ts';
+import type { Context, Task } from '../core/policy.ts';
+import { nothing } from '../core/promise.ts';
 import type { Router, Target } from '../core/router.ts';
 import { byName } from '../core/targets.ts';
 
 export interface ShardingOptions<T extends Target> {
-  /** Says which names have which key. */
+  /** Says which names have which key. Taken as it is now: what it becomes later counts once keys are moved to where it says. */
   placement: Placement;
   /** What those names stand for; there may be more of them. */
   targets: Iterable<T>;
@@ -16,20 +22,29 @@ export interface ShardingOptions<T extends Target> {
 }
 
 export interface ReshardOptions<K extends PlacementKey, T extends Target> {
-  /** What it is to be. It stays as it is until the reshard is done. */
+  /** What it is to be, taken as it is now: what it becomes meanwhile is for another reshard. */
   to: Placement;
   /** All keys there are as it begins, always in the same order. Those that are made later need not be among them. */
   keys: AsyncIterable<K> | Iterable<K>;
   /**
    * Takes what there is of a key from one target to another, while no call of it runs. It may be asked for a key of which
-   * there is nothing, and again for one that was moved already: then it changes nothing.
+   * there is nothing, and again for one that was moved already: then it changes nothing. With `forget` it only copies.
    */
   move: (key: K, from: T, to: T) => PromiseLike<void>;
+  /**
+   * Removes what a target has of a key: once all who are to have the key have their copies, from those who are not; and
+   * before a move that has failed is tried again, from where it led. Needed with `replicas`. Default: nothing, `move`
+   * removes what it has taken.
+   */
+  forget?: ((key: K, target: T) => PromiseLike<void>) | undefined;
   /** How many keys are moved at once. 1 or more. Default 100. */
   batch?: number | undefined;
-  /** Where an earlier run has got to, its last `progress.last`: keys up to and with this one are not moved again. */
+  /**
+   * Where an earlier run has got to, its last `progress.last`: keys up to and with this one are not moved again. In a new
+   * process calls wait until the first batch is done, which may be the one that the earlier was at.
+   */
   after?: K | undefined;
-  /** Told after each batch, and at the end. */
+  /** Told after each batch, and at the end. What it throws goes to `onListenerError`. */
   onProgress?: ((progress: ReshardProgress<K>) => void) | undefined;
   /** Stops it, once the batch at hand is done: everything works on as it is then, and another `reshard` resumes it. */
   signal?: AbortSignal | undefined;
@@ -61,20 +76,6 @@ export interface Sharding<T extends Target> {
   reshard<K extends PlacementKey>(options: ReshardOptions<K, T>): Promise<void>;
 }
 
-/** A reshard that is not done. */
-interface Shift {
-  readonly goal: Placement;
-  readonly from: Placement;
-  readonly to: Placement;
-  /** Keys that are at their new target. */
-  readonly moved: Set<string>;
-  /** Keys that calls may have made at their old target, and that need not be among those listed. */
-  readonly touched: Map<string, PlacementKey>;
-  /** All keys listed are moved: but for those left in `touched`, each is at its new target, or not there at all. */
-  walked: boolean;
-  running: boolean;
-}
-
 /**
  * Spreads keys over targets, each on the target, or the few of them, that a placement says.
  *
@@ -97,11 +98,19 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
   });
   placing('sharding: placement', given.placement);
   const named = byName('sharding: targets', targets);
-  const calls = new CallsByKey<PlacementKey>(
-    () => new RejectedError({ name: 'sharding', message: 'no time to wait until the key is moved' }),
-  );
-  let { placement } = given;
-  let shift: Shift | undefined;
+  const expired = () => new RejectedError({ name: 'sharding', message: 'no time to wait until the key is moved' });
+  const calls = new CallsByKey<PlacementKey>(expired);
+  const line = new WaitingLine<true>({
+    clock: systemClock,
+    maxWait: Infinity,
+    ageing: 0,
+    take: () => (shift?.unsure && shift.running ? undefined : true),
+    expired,
+  });
+  const gate = guard({ enter: (context) => line.join(context) });
+  let placement = given.placement.snapshot();
+  let goal: Placement | undefined;
+  let shift: KeyShift | undefined;
 
   return {
     forKey(key) {
@@ -110,32 +119,23 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
         const names = namesOf(key, id);
         return targetOf(names[(context.attempt - 1) % names.length] as string);
       };
-      return {
-        route: (task) => (context) => {
-          touch(id, key);
-          return calls.execute(id, key, (inner) => task(pick(inner), inner), context);
-        },
-      };
+      return { route: (task) => (context) => call(key, id, (inner) => task(pick(inner), inner), context) };
     },
     owners: (key) => namesOf(key, idOf(key)).map(targetOf),
     reshard,
   };
 
   function namesOf(key: PlacementKey, id: string): string[] {
-    const names = placementOf(id).owners(key, replicas);
+    const names = (shift?.placementOf(id) ?? placement).owners(key, replicas);
     if (names.length === 0) throw new NoTargetError({ name: 'sharding', message: 'there are no nodes' });
     return names;
   }
 
-  function placementOf(id: string): Placement {
-    if (shift === undefined) return placement;
-    const { moved, walked, touched, from, to } = shift;
-    return moved.has(id) || (walked && !touched.has(id)) ? to : from;
-  }
-
-  function touch(id: string, key: PlacementKey): void {
-    if (shift === undefined || shift.walked || shift.moved.has(id)) return;
-    if (journey(shift, key).length > 0) shift.touched.set(id, key);
+  function call<R>(key: PlacementKey, id: string, task: Task<R>, context: Context): Promise<R> {
+    if (shift?.unsure && shift.running && !calls.isAround(context) && !shift.stays(key))
+      return gate.execute((inner) => call(key, id, task, inner), context);
+    shift?.touch(id, key);
+    return calls.execute(id, key, task, context);
   }
 
   function targetOf(name: string): T {
@@ -149,6 +149,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
       to,
       keys,
       move,
+      forget,
       batch = 100,
       after,
       onProgress,
@@ -157,6 +158,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
       to: placing,
       keys: walkable,
       move: typed('function'),
+      forget: typed('function'),
       batch: integer(1),
       after: keyed,
       onProgress: typed('function'),
@@ -167,10 +169,13 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
     typed('function')('reshard: move', move);
     for (const name of to) if (!named.has(name)) throw new RangeError(`reshard: to has no target "${name}"`);
     if (shift?.running) throw new RejectedError({ name: 'sharding', message: 'another reshard runs' });
-    if (shift !== undefined && shift.goal !== to)
+    if (shift !== undefined && goal !== to)
       throw new RejectedError({ name: 'sharding', message: 'an unfinished reshard leads elsewhere' });
     signal?.throwIfAborted();
-    const now = (shift ??= begin(to));
+    goal = to;
+    // Where an earlier process has got to is known only once its keys are gone through, and those it was at are done again.
+    shift ??= new KeyShift(placement, to.snapshot(), replicas, calls.keys, after !== undefined);
+    const now = shift;
     now.running = true;
     const stop = new AbortController();
     const stopped = new Promise<boolean>((resolve) => {
@@ -180,18 +185,24 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
       await walk(now);
       now.walked = true;
       // What may have been made at old targets meanwhile.
-      for (let left = [...now.touched]; left.length > 0; left = left.slice(batch)) {
-        await all(left.slice(0, batch).map(([id, key]) => moveOne(now, key as K, id)));
-        signal?.throwIfAborted();
-      }
-      placement = to;
+      for (let left = [...now.touched]; left.length > 0; left = left.slice(batch))
+        await together(left, ([id, key]) => moveOne(now, key as K, id));
+      for (let left = [...now.left]; left.length > 0; left = left.slice(batch))
+        await together(left, ([id, key]) => clear(now, key as K, id));
+      placement = now.to;
       shift = undefined;
     } finally {
       now.running = false;
+      line.admit();
       stop.abort();
     }
 
-    async function walk(now: Shift): Promise<void> {
+    async function together<Each>(left: Each[], work: (each: Each) => Promise<void>): Promise<void> {
+      await all(left.slice(0, batch).map(work));
+      signal?.throwIfAborted();
+    }
+
+    async function walk(now: KeyShift): Promise<void> {
       let skipped: Set<string> | undefined = after === undefined ? undefined : new Set();
       let moved = 0;
       let kept = 0;
@@ -201,60 +212,66 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
         await all(moves.values());
         moved += moves.size;
         moves.clear();
-        if (last !== undefined) onProgress?.({ moved, kept, last });
+        now.unsure = false;
+        line.admit();
+        if (last !== undefined) emit(onProgress, { moved, kept, last });
         signal?.throwIfAborted();
       };
       try {
         for await (const key of keys) {
           const id = idOf(key);
-          const stays = journey(now, key).length === 0;
+          const stays = now.stays(key);
           if (skipped !== undefined) {
             if (!stays && !now.touched.has(id)) skipped.add(id);
             if (id !== idOf(after as K)) continue;
-            for (const each of skipped) now.moved.add(each);
+            for (const each of skipped) now.hasComeOver(each);
             skipped = undefined;
             continue;
           }
           if (moves.size >= batch || moves.has(id)) await settle();
           last = key;
           if (stays) kept++;
-          else moves.set(id, moveOne(now, key, id));
+          else {
+            const moving = moveOne(now, key, id);
+            // It may fail while the next key is waited for; that is heard of once the batch is full.
+            moving.catch(nothing);
+            moves.set(id, moving);
+          }
         }
-        if (skipped !== undefined) throw new RangeError('reshard: after must be one of keys');
+        if (skipped !== undefined) {
+          // Then nothing is moved, nor known to be.
+          if (now.unsure) shift = undefined;
+          throw new RangeError('reshard: after must be one of keys');
+        }
         await settle();
       } finally {
         await Promise.allSettled(moves.values());
       }
     }
 
-    async function moveOne(now: Shift, key: K, id: string): Promise<void> {
-      if (now.moved.has(id)) return;
+    async function moveOne(now: KeyShift, key: K, id: string): Promise<void> {
+      if (now.hasMoved(id)) return;
       await calls.hold(id, key, stopped, async () => {
-        const [from] = now.from.owners(key, 1).map(targetOf) as [T];
-        for (const name of journey(now, key)) await move(key, from, targetOf(name));
-        now.moved.add(id);
-        now.touched.delete(id);
+        const heirs = now.heirs(key).map(targetOf);
+        // What a move that failed has left there may have been removed from the old target since.
+        if (now.tried.has(id)) for (const heir of heirs) await forget?.(key, heir);
+        now.tried.add(id);
+        for (const heir of heirs) await move(key, targetOf(now.from.owner(key)), heir);
+        now.hasComeOver(id);
+        // Before calls go to the new targets: a copy that an old one still has was then the last there was, if the process ends.
+        if (forget !== undefined) now.left.set(id, key);
+        await clear(now, key, id);
       });
-      if (!now.moved.has(id)) signal?.throwIfAborted();
+      if (!now.hasMoved(id)) signal?.throwIfAborted();
     }
-  }
 
-  function begin(to: Placement): Shift {
-    return {
-      goal: to,
-      from: placement.snapshot(),
-      to: to.snapshot(),
-      moved: new Set(),
-      touched: new Map(calls.keys),
-      walked: false,
-      running: false,
-    };
-  }
-
-  /** The names that are to get a key they have not. */
-  function journey({ from, to }: Shift, key: PlacementKey): string[] {
-    const before = from.owners(key, replicas);
-    return to.owners(key, replicas).filter((name) => !before.includes(name));
+    async function clear(now: KeyShift, key: K, id: string): Promise<void> {
+      for (const name of now.leavers(key)) {
+        const leaver = named.get(name);
+        if (leaver !== undefined) await forget?.(key, leaver);
+      }
+      now.left.delete(id);
+    }
   }
 }
 

@@ -3,6 +3,7 @@ import type { RejectedError } from './errors.ts';
 import { WaitingLine } from './line.ts';
 import { guard } from './pipeline.ts';
 import type { Context, Policy, Task } from './policy.ts';
+import { nothing } from './promise.ts';
 import { isInside } from './under-way.ts';
 
 /** The calls of a key. */
@@ -12,12 +13,16 @@ interface Calls<K> {
   readonly contexts: Set<Context>;
   /** Calls that wait until the key is let go of; there only while it is held. */
   line: WaitingLine<true> | undefined;
+  /** What it is held for is being done: nobody may enter. */
+  working: boolean;
   empty: () => void;
 }
 
 /** Calls by key, of which one can be held: new calls of it wait, until those under way have ended and something is done. */
 export class CallsByKey<K> {
   private readonly byId: Map<string, Calls<K>> = new Map();
+  /** Of all calls under way. */
+  private readonly contexts: Set<Context> = new Set();
   private readonly expired: () => RejectedError;
   /** Whose turn it is to enter: read by the guard in the same go. */
   private entering: Calls<K> | undefined = undefined;
@@ -27,10 +32,12 @@ export class CallsByKey<K> {
     enter: (context) => {
       const calls = this.entering as Calls<K>;
       calls.contexts.add(context);
+      this.contexts.add(context);
       return { calls, context };
     },
     leave: ({ calls, context }) => {
       calls.contexts.delete(context);
+      this.contexts.delete(context);
       if (calls.contexts.size > 0) return;
       calls.empty();
       this.forget(calls);
@@ -47,11 +54,19 @@ export class CallsByKey<K> {
     return [...this.byId.values()].map(({ id, key }) => [id, key]);
   }
 
-  /** Runs the task once its key is not held; inside another call of the key at once, which would wait for itself. */
+  /** Whether a call is made inside one under way; only a context that was handed on can tell. */
+  isAround(context: Context): boolean {
+    return isInside(context, this.contexts);
+  }
+
+  /**
+   * Runs the task once its key is not held. Inside another call it is as if that one's key were its own: what holds either
+   * key may wait for the other's calls, so it waits for nothing but work that is being done, which waits for no call.
+   */
   execute<T>(id: string, key: K, task: Task<T>, context: Context): Promise<T> {
     const calls = this.of(id, key);
     this.entering = calls;
-    if (calls.line !== undefined && !isInside(context, calls.contexts))
+    if (calls.line !== undefined && (calls.working || !this.isAround(context)))
       return this.gate.execute((inner) => this.execute(id, key, task, inner), context);
     const outcome = this.policy.execute(task, context);
     // Who had been called off before has not entered.
@@ -72,12 +87,17 @@ export class CallsByKey<K> {
     calls.line = line;
     try {
       const empty = new Promise<boolean>((resolve) => {
-        calls.empty = () => resolve(false);
-        if (calls.contexts.size === 0) resolve(false);
+        calls.empty = () => {
+          calls.working = true;
+          resolve(false);
+        };
+        if (calls.contexts.size === 0) calls.empty();
       });
       if (!(await Promise.race([empty, givenUp]))) await work();
     } finally {
       calls.line = undefined;
+      calls.working = false;
+      calls.empty = nothing;
       line.admit();
       this.forget(calls);
     }
@@ -86,7 +106,7 @@ export class CallsByKey<K> {
   private of(id: string, key: K): Calls<K> {
     let calls = this.byId.get(id);
     if (calls === undefined) {
-      calls = { id, key, contexts: new Set(), line: undefined, empty() {} };
+      calls = { id, key, contexts: new Set(), line: undefined, working: false, empty: nothing };
       this.byId.set(id, calls);
     }
     return calls;

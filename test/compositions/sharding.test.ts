@@ -9,6 +9,7 @@ import { pipeline } from '../../src/core/pipeline.ts';
 import type { Context } from '../../src/core/policy.ts';
 import { retry } from '../../src/policies/retry.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { reported } from '../core/support.ts';
 
 interface Node {
   readonly name: string;
@@ -76,9 +77,9 @@ test('finds no target where there are no nodes, or a node is no target', async (
   const shards = sharding({ placement, targets: nodes });
   await assert.rejects(call(shards, 'key'), NoTargetError);
   assert.throws(() => shards.owners('key'), NoTargetError);
-  placement.add('z');
+  const other = sharding({ placement: new HashRing({ nodes: ['z'] }), targets: nodes });
   await assert.rejects(
-    call(shards, 'key'),
+    call(other, 'key'),
     (error) => error instanceof NoTargetError && error.message === 'z is no target',
   );
 });
@@ -277,6 +278,27 @@ test('reads keys as they come, from anywhere, and each once', async () => {
   );
 });
 
+test('a move that fails while the next key is waited for is heard of by whoever asked for the reshard, and nobody else', async () => {
+  const { after, shards, moving } = setUp();
+  async function* slowly() {
+    for (const key of moving) {
+      yield key;
+      await new Promise(setImmediate);
+    }
+  }
+  const error = new Error('disk full');
+  const failing = shards.reshard({ to: after, keys: slowly(), move: () => Promise.reject(error) });
+  await assert.rejects(failing, (thrown) => thrown === error);
+});
+
+test('goes on when the one who hears of its progress fails', async () => {
+  const { after, shards, move } = setUp();
+  const error = new Error('not saved');
+  await shards.reshard({ to: after, keys, move, batch: 1_000, onProgress: () => Promise.reject(error) });
+  await new Promise(setImmediate);
+  assert.deepEqual(reported.splice(0), [error]);
+});
+
 test('one reshard at a time', async () => {
   const { after, shards, move } = setUp();
   const running = shards.reshard({ to: after, keys, move });
@@ -305,6 +327,133 @@ test('a call that waits for its key can be called off, and one called off before
   await resharding;
 });
 
+test('moves keys to what a placement has become, and sends no call there before', async () => {
+  const { before, shards, moving, log, move } = setUp();
+  const old = before.snapshot();
+  before.add('c');
+  for (const key of keys) assert.equal(await call(shards, key), old.owner(key));
+  const resharding = shards.reshard({ to: before, keys, move });
+  before.add('d');
+  await resharding;
+  const goal = new HashRing({ nodes: ['a', 'b', 'c'] });
+  for (const key of keys) assert.equal(await call(shards, key), goal.owner(key));
+  assert.equal(log.length, moving.length);
+  await shards.reshard({ to: before, keys, move });
+  for (const key of keys) assert.equal(await call(shards, key), before.owner(key));
+});
+
+test('calls made inside each other, of keys that are moved, wait for no move that waits for them', async () => {
+  const { after, shards, moving, log, move } = setUp();
+  const [one, two] = moving as [string, string];
+  let go = (): void => {};
+  const begun = new Promise<void>((resolve) => (go = resolve));
+  const crosswise = [
+    [one, two],
+    [two, one],
+  ].map(([outer, inner]) =>
+    call(shards, outer as string, async (_, context) => {
+      await begun;
+      const { name } = await pipeline().execute(
+        shards.forKey(inner as string).route((node) => node),
+        context,
+      );
+      return name;
+    }),
+  );
+  const resharding = shards.reshard({ to: after, keys: [one, two], move });
+  await new Promise(setImmediate);
+  go();
+  for (const name of await Promise.all(crosswise)) assert.notEqual(name, 'c');
+  await resharding;
+  assert.equal(log.length, 2);
+});
+
+test('has those forget a key who are to have it no more, once each new holder has its copy, and says so again if it fails', async () => {
+  const { before, after, shards, log, move } = setUp(2);
+  let failures = 1;
+  const forget = async (key: string, { name }: Node): Promise<void> => {
+    log.push(`${key} out of ${name}`);
+    if (failures-- > 0) throw new Error('no answer');
+  };
+  const expected = keys.flatMap((key) => {
+    const [old, fresh] = [before.owners(key, 2), after.owners(key, 2)];
+    return [
+      ...fresh.filter((name) => !old.includes(name)).map((name) => `${key} ${old[0]} ${name}`),
+      ...old.filter((name) => !fresh.includes(name)).map((name) => `${key} out of ${name}`),
+    ];
+  });
+  await assert.rejects(shards.reshard({ to: after, keys, move, forget, batch: 1 }), /no answer/);
+  // It has come over, all the same: nobody but the new holders need be asked.
+  assert.deepEqual(log, expected.slice(0, 2));
+  const key = (expected[0] as string).split(' ')[0] as string;
+  assert.equal(await call(shards, key), after.owner(key));
+  await shards.reshard({ to: after, keys, move, forget, batch: 1 });
+  assert.deepEqual(log, [...expected, expected[1]]);
+});
+
+test('a move that has failed half-way brings nothing back that was removed before it is tried again', async () => {
+  const { before, after, shards, first } = setUp();
+  const rows = new Map(nodes.map(({ name }) => [name, new Map<string, string>()]));
+  const of = ({ name }: Node) => rows.get(name) as Map<string, string>;
+  await call(shards, first, (node) => of(node).set(first, 'old'));
+  let failures = 1;
+  const options: ReshardOptions<string, Node> = {
+    to: after,
+    keys: [first],
+    move: async (key, from, to) => {
+      const row = of(from).get(key);
+      if (row !== undefined) of(to).set(key, row);
+      if (failures-- > 0) throw new Error('no answer');
+    },
+    forget: async (key, node) => void of(node).delete(key),
+  };
+  await assert.rejects(shards.reshard(options), /no answer/);
+  await call(shards, first, (node) => {
+    assert.equal(node.name, before.owner(first));
+    assert.ok(of(node).delete(first));
+  });
+  await shards.reshard(options);
+  assert.equal(await call(shards, first, (node) => of(node).get(first)), undefined);
+});
+
+test('in a new process calls wait until it is known which keys have moved, and those it was at are moved again', async () => {
+  const { before, after, shards, moving, move } = setUp();
+  const [moved, at, later] = moving as [string, string, string];
+  const resharding = shards.reshard({ to: after, keys: [moved, at, later], after: moved, move, batch: 1 });
+  const early = [moved, at, later].map((key) => call(shards, key));
+  assert.deepEqual(await Promise.all(early), ['c', 'c', before.owner(later)]);
+  await resharding;
+});
+
+test('without a wrong place to resume from it is as if nothing had been asked for', async () => {
+  const { before, after, shards, move, first } = setUp();
+  await assert.rejects(shards.reshard({ to: after, keys, move, after: 'no key' }), RangeError);
+  await shards.reshard({ to: before, keys, move });
+  assert.equal(await call(shards, first), before.owner(first));
+});
+
+test('what is done to all targets of a key inside a call of it is in time for no move', async () => {
+  const { before, after, shards, moving, move } = setUp(2);
+  const key = moving[0] as string;
+  const log: string[] = [];
+  const toAll = call(shards, key, async () => {
+    for (const { name } of shards.owners(key)) {
+      await new Promise(setImmediate);
+      log.push(name);
+    }
+  });
+  const resharding = shards.reshard({
+    to: after,
+    keys: [key],
+    move: (...args) => {
+      log.push('move');
+      return move(...args);
+    },
+  });
+  await Promise.all([toAll, resharding]);
+  assert.deepEqual(log.slice(0, 3), [...before.owners(key, 2), 'move']);
+});
+
 test('takes no options but good ones [7]', async () => {
   const placement: Placement = new HashRing({ nodes: ['a'] });
   const bad: [options: unknown, error: RegExp][] = [
@@ -322,6 +471,7 @@ test('takes no options but good ones [7]', async () => {
     [{ keys, move }, /reshard: to must be an object/],
     [{ to: placement, move }, /reshard: keys must be iterable/],
     [{ to: placement, keys }, /reshard: move must be a function/],
+    [{ to: placement, keys, move, forget: 1 }, /reshard: forget must be a function/],
     [{ to: placement, keys, move, batch: 0 }, /reshard: batch must be/],
     [{ to: placement, keys, move, after: 1 }, /reshard: after must be a string/],
     [{ to: placement, keys, move, signal: 1 }, /reshard: signal must be/],
