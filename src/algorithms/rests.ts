@@ -17,9 +17,10 @@ export class Rests {
 
   /** How long it is to be left alone yet; 0 where it has not asked for that. */
   left(name: string, now: Milliseconds): Milliseconds {
-    // After a step back of the clock nobody is left alone for longer than from now.
-    const left = Math.min((this.ends.get(name) ?? now) - now, this.longest);
-    if (left > 0) return left;
+    let end = this.ends.get(name) ?? now;
+    // After a step back of the clock nobody is left alone for longer than the most from then on.
+    if (end - now > this.longest) this.ends.set(name, (end = now + this.longest));
+    if (end > now) return end - now;
     this.ends.delete(name);
     return 0;
   }
