@@ -71,7 +71,7 @@ test('jump shares keys evenly, and rendezvous as evenly as chance does', () => {
   for (const count of [...buckets, ...scored]) assert.ok(Math.abs(count / 10_000 - 1) < 0.05, String(count));
 });
 
-test('one of 100 nodes that goes or comes moves needlessly nothing on ring and rendezvous, 0.6 % on average on maglev', () => {
+test('one of 100 nodes that goes or comes moves needlessly nothing on ring and rendezvous', () => {
   const some = keys.slice(0, 50_000);
   for (const placement of [new HashRing({ nodes: fleet(100) }), new RendezvousHash({ nodes: fleet(100) })]) {
     const before = placement.snapshot();
@@ -84,20 +84,26 @@ test('one of 100 nodes that goes or comes moves needlessly nothing on ring and r
     assert.deepEqual([...moved(some, before, placement)], []);
     assert.equal([...moved(some, without, placement)].length, gone.length);
   }
-  const needless: number[] = [];
-  for (const name of fleet(100).filter((_, i) => i % 12 === 0)) {
-    const maglev = new MaglevTable({ nodes: fleet(100) });
-    const before = maglev.snapshot();
-    maglev.remove(name);
-    const names = [[...before], [...maglev]] as const;
-    const others = [...before.table].filter((node, slot) => {
-      const source = names[0][node];
-      return source !== name && source !== names[1][maglev.table[slot] as number];
-    });
-    needless.push(others.length / maglev.table.length);
-  }
+});
+
+test('one of 100 nodes that goes moves needlessly 0.6 % on average on maglev, and never above 0.65 %', () => {
+  const names = fleet(100);
+  const { table } = new MaglevTable({ nodes: names });
+  // Every fourth of them, as a table takes its time; all hundred together give the same.
+  const needless = Array.from({ length: 25 }, (_, i) => {
+    const gone = 4 * i;
+    const left = new MaglevTable({ nodes: names.filter((_, node) => node !== gone) }).table;
+    let moves = 0;
+    for (let slot = 0; slot < table.length; slot++) {
+      const now = left[slot] as number;
+      // Who comes after the one that is gone has moved up by a place.
+      if (table[slot] !== gone && table[slot] !== (now < gone ? now : now + 1)) moves++;
+    }
+    return moves / table.length;
+  });
   const mean = needless.reduce((sum, one) => sum + one, 0) / needless.length;
-  assert.ok(mean <= 0.006 && Math.max(...needless) <= 0.0065, String(needless));
+  assert.ok(mean <= 0.006, String(mean));
+  assert.ok(Math.max(...needless) <= 0.0065, String(Math.max(...needless)));
 });
 
 test('moves of a ring make up just what the node that came has', () => {
