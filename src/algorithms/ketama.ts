@@ -38,7 +38,8 @@ export function ketamaPairs(
   return Uint32Array.from(pairs);
 }
 
-function digestsOf(weight: number, total: number, points: number, nodes: number): number {
+/** How many digests a node has. */
+export function digestsOf(weight: number, total: number, points: number, nodes: number): number {
   const { fround } = Math;
   const share = fround(fround(weight) / fround(total));
   return Math.floor(fround(fround(fround(share * points) / 4) * nodes) + 1e-10);

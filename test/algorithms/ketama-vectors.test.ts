@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 import { HashRing } from '../../src/algorithms/hash-ring.ts';
+import { digestsOf } from '../../src/algorithms/ketama.ts';
 import counts from '../vectors/traffic-ketama-equal-weight-digest-counts-a.json' with { type: 'json' };
 import weighted from '../vectors/traffic-ketama-libmemcached-weighted-a.json' with { type: 'json' };
 import pylibmc from '../vectors/traffic-ketama-pylibmc-default-port-a.json' with { type: 'json' };
@@ -67,10 +68,23 @@ test(`ketama gives equal servers as many points as libmemcached: ${counts.cases.
   const points = (count: number): number =>
     [...new HashRing({ scheme: 'ketama', nodes: servers(count) }).points()].length / count;
   for (const { nServers, float32Digests } of counts.cases) assert.equal(points(nServers), 4 * float32Digests);
+  for (let n = 1; n <= 60; n++) assert.equal(points(n), 4 * digestsOf(1, n, 160, n), String(n));
+});
+
+test('ketama counts digests in single precision for every pool of equal servers up to 2,000, and doubles are wrong at 343', () => {
   const { fround } = Math;
-  for (let n = 1; n <= 60; n++) {
-    assert.equal(points(n), 4 * Math.floor(fround(fround(fround(1 / n) * 40) * n) + 1e-10), String(n));
+  let others = 0;
+  for (let n = 1; n <= 2_000; n++) {
+    const digests = Math.floor(fround(fround(fround(1 / n) * 40) * n) + 1e-10);
+    assert.equal(digestsOf(1, n, 160, n), digests, String(n));
+    // Of any weight, if it is that of all.
+    assert.equal(digestsOf(3, 3 * n, 160, n), digests, String(n));
+    const inDoubles = Math.floor((1 / n) * 40 * n);
+    if (inDoubles !== digests) others++;
+    const listed = counts.cases.find(({ nServers }) => nServers === n);
+    if (listed !== undefined) assert.deepEqual([digests, inDoubles], [listed.float32Digests, listed.float64Digests]);
   }
+  assert.equal(others, 343);
 });
 
 test('the colons of a bare IPv6 address are no port; those after brackets are', () => {
