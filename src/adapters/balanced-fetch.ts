@@ -96,13 +96,13 @@ const longestRest: Milliseconds = 300_000;
  * goes to one origin, once.
  *
  * An origin whose circuit is open, or that has asked by `Retry-After` to be left alone, is passed over at once for another.
- * Only where there is no other is it waited for.
+ * Where all have asked for that, a further try waits for the first of them; where all circuits are open, the call is rejected.
  *
  * @throws {NoTargetError} from a call: no origin is eligible; `targets` says which there are, and why not
  * @throws {TypeError} from a call: bad input, an absolute URL that does not begin with `base`, or an error of the network
  * that did not pass
  * @throws {TimeoutError} from a call: no response in time
- * @throws {CircuitOpenError} from a call: the origins are being left alone, or are being tried out
+ * @throws {CircuitOpenError} from a call: all eligible origins are being tried out, or are believed in by panic alone
  * @throws {HttpError} from a call, with `throwOnFailure`
  * @throws {RangeError | TypeError} for options out of range, or unknown
  *
