@@ -78,8 +78,9 @@ export class Samples {
  * quick senders and slow ones. (Hayashibara, Défago, Yared, Katayama, *The φ Accrual Failure Detector*, SRDS 2004.)
  *
  * A pause of this very process is no silence of the sender: where nobody has asked for much longer than usual, after
- * asking at a steady pace, that gap does not count. An interval in which the sender was suspected counts as just long
- * enough for that: it adapts to a slower sender, and no outage makes it patient.
+ * asking at a steady pace, that gap does not count, unless another one came a little before it: then it is a new pace. An
+ * interval in which the sender was suspected counts as just long enough for that: it adapts to a slower sender, and no
+ * outage makes it patient.
  *
  * @throws {RangeError | TypeError} for options out of range, or unknown
  */
@@ -103,14 +104,16 @@ export function phiAccrual(options: PhiAccrualOptions = {}): PhiAccrual {
   intervals.add(firstInterval * 1.25);
   /** How many deviations late a heartbeat is when its sender is suspected: the approximation's cubic part alone. */
   const reach = Math.cbrt((threshold * Math.LN10) / 0.070566);
-  const pace = new Pace();
+  // What is shorter than the deviation makes nobody suspicious.
+  const pace = new Pace(minDeviation);
   let last: Milliseconds | undefined;
 
   return {
     heartbeat(now) {
       if (last !== undefined) {
         forgive(pace.pause(now, false));
-        intervals.add(Math.min(Math.max(now - last, 0), usual() + reach * deviation()));
+        // A clock that has stepped back tells no interval.
+        if (now >= last) intervals.add(Math.min(now - last, usual() + reach * deviation()));
       }
       last = now;
     },
@@ -120,6 +123,8 @@ export function phiAccrual(options: PhiAccrualOptions = {}): PhiAccrual {
 
   function phi(now: Milliseconds): number {
     forgive(pace.pause(now, true));
+    // Of a heartbeat that is yet to come, after a step back of the clock, the silence begins now.
+    if (last !== undefined) last = Math.min(last, now);
     return last === undefined ? 0 : suspicion(now - last, usual(), deviation());
   }
 
@@ -138,9 +143,16 @@ export function phiAccrual(options: PhiAccrualOptions = {}): PhiAccrual {
 
 /** How often somebody asks. */
 class Pace {
+  /** Who asks again sooner than this has asked once. */
+  private readonly grain: Milliseconds;
   private gaps: Samples = new Samples(2 * enoughLooks);
   private last: Milliseconds | undefined;
-  private paused = false;
+  /** Looks since the last pause. */
+  private steady = 0;
+
+  constructor(grain: Milliseconds) {
+    this.grain = grain;
+  }
 
   /** How much too long ago the last look is; 0 unless all of this process has paused. */
   pause(now: Milliseconds, looks: boolean): Milliseconds {
@@ -150,17 +162,21 @@ class Pace {
       return 0;
     }
     const gap = now - last;
+    if (gap < 0) this.last = now;
+    if (gap < this.grain) return 0;
     const { mean } = gaps;
     const paused = gaps.size >= enoughLooks && gap > Math.max(2 * mean, mean + 8 * Math.sqrt(gaps.variance));
     if (!paused && !looks) return 0;
     this.last = now;
-    // Two in a row are a new pace.
-    if (paused && this.paused) this.gaps = new Samples(2 * enoughLooks);
-    else if (paused) {
-      this.paused = true;
-      return gap - mean;
-    } else gaps.add(Math.max(gap, 0));
-    this.paused = false;
-    return 0;
+    if (!paused) {
+      gaps.add(gap);
+      this.steady++;
+      return 0;
+    }
+    // Two soon after one another are a new pace: taken for pauses again and again, they would forgive any silence.
+    if (this.steady < enoughLooks) this.gaps = new Samples(2 * enoughLooks);
+    const forgiven = this.steady < enoughLooks ? 0 : gap - mean;
+    this.steady = 0;
+    return forgiven;
   }
 }
