@@ -2,9 +2,10 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { TimeoutError } from '../core/errors.ts';
 import { checked, duration, objectWith, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
+import { isThenable } from '../core/promise.ts';
 
 export interface DrainOptions {
-  /** Says to the world whether this process is ready for work; called with `false` at once. */
+  /** Says to the world whether this process is ready for work; called with `false` at once. A promise it gives is waited for. */
   ready: (on: boolean) => void;
   /**
    * How long the process goes on as before, until those who send it work have seen that it is not ready. 0 or more, less
@@ -23,10 +24,10 @@ export interface DrainOptions {
  * known, then finishes what is under way. It resolves at the deadline at the latest, whether that is done or not.
  *
  * @returns `clean`: whether `finish` was done in time
- * @throws what `ready` throws and `finish` rejects with; `RangeError` and `TypeError` for options out of range, or unknown
+ * @throws what `ready` throws or rejects with, and what `finish` does; `RangeError` and `TypeError` for options out of range, or unknown
  *
  * @example
- * process.once('SIGTERM', async () => {
+ * process.once('SIGTERM', async () => { // a second signal ends the process at once
  *   const { clean } = await drain({
  *     ready: (on) => { healthy = on; },
  *     settle: 5_000,
@@ -67,7 +68,9 @@ export async function drain(options: DrainOptions): Promise<{ clean: boolean }> 
   });
 
   async function work(): Promise<void> {
-    ready(false);
+    // Also of a function that is typed to give nothing.
+    const told: unknown = ready(false);
+    if (isThenable(told)) await told;
     if (settle > 0) await new Promise<void>((resolve) => clock.schedule(settle, resolve));
     await finish({ signal: ending.signal });
   }

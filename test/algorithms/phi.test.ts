@@ -97,6 +97,25 @@ test('forgives a pause of its own process, whoever comes first after it', () => 
   }
 });
 
+test('a clock that steps back puts suspicion off by no more than it would take anyway, and leaves no false interval', () => {
+  const beating = (steps: boolean) => {
+    const monitor = phiAccrual();
+    for (let now = 0; now <= 60_000; now += 1_000) monitor.heartbeat(now);
+    let at = 60_000;
+    if (steps) monitor.phi((at = 5_000));
+    return { monitor, at };
+  };
+  for (const steps of [false, true]) {
+    const { monitor, at } = beating(steps);
+    assert.equal(monitor.available(at), true);
+    assert.equal(monitor.available(at + 2_000), false);
+  }
+  const { monitor, at } = beating(false);
+  monitor.heartbeat(at - 50_000);
+  const other = beating(false).monitor;
+  assert.equal(monitor.phi(at - 50_000 + 1_300), other.phi(at + 1_300));
+});
+
 test('takes a slower pace of looking for what it is', () => {
   const { monitor, now } = looking(0, true);
   let at = now;

@@ -87,6 +87,27 @@ test('passes on what finish and ready fail with', async () => {
   assert.deepEqual(unready.log, [[0, error]]);
 });
 
+test('a promise that ready gives is waited for, and what it fails with passed on', async () => {
+  let told = (): void => {};
+  const { clock, log, draining, done } = setUp({
+    ready: () => new Promise<void>((resolve) => (told = resolve)) as never,
+  });
+  await clock.advance(500);
+  assert.deepEqual(log, []);
+  told();
+  await clock.advance(100);
+  assert.deepEqual(log, [[600, 'finish']]);
+  done();
+  await draining;
+  const error = new Error('no store');
+  const unready = setUp({ ready: () => Promise.reject(error) as never });
+  await unready.draining;
+  assert.deepEqual([unready.log, unready.clock.pending], [[[0, error]], 0]);
+  const silent = setUp({ ready: () => new Promise(() => {}) as never });
+  await silent.clock.advance(1_000);
+  assert.deepEqual(silent.log, [[1_000, 'clean', false]]);
+});
+
 test('takes no options but good ones [7]', async () => {
   const [ready, finish] = [() => {}, async () => {}];
   const bad: [options: unknown, error: RegExp][] = [
@@ -105,7 +126,12 @@ test('takes no options but good ones [7]', async () => {
 /** An HTTP server whose answers end when they are told to, and what its clients got. */
 async function serve() {
   const pending: ServerResponse[] = [];
-  const server: Server = createServer((_, response) => pending.push(response));
+  const state = { ready: true };
+  const server: Server = createServer((_, response) => {
+    // As the page shows it.
+    if (!state.ready) response.setHeader('connection', 'close');
+    pending.push(response);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -135,7 +161,7 @@ async function serve() {
       });
       signal.addEventListener('abort', () => server.closeAllConnections());
     });
-  return { server, pending, ask, arrived, finish };
+  return { server, pending, ask, arrived, finish, agent, state };
 }
 
 test('an HTTP server answers all it has accepted, also while it settles, and then nobody', async () => {
@@ -166,4 +192,32 @@ test('an HTTP server that cannot finish is cut off at the deadline', async () =>
   await clock.advance(1_000);
   assert.deepEqual(await draining, { clean: false });
   await assert.rejects(hanging, /socket hang up|ECONNRESET/);
+});
+
+test('connections that are kept alive are used to the end, and none is left when the server stops', async () => {
+  const clock = new ManualClock();
+  const { server, pending, ask, arrived, finish, agent, state } = await serve();
+  const ready = (on: boolean) => {
+    state.ready = on;
+  };
+  const open = () => Object.values(agent.freeSockets).flat().length;
+  const answered = async (count: number): Promise<string> => {
+    const answer = ask();
+    await arrived(count);
+    pending.at(-1)?.end('answered');
+    return answer;
+  };
+  assert.equal(await answered(1), 'answered');
+  await new Promise(setImmediate);
+  assert.equal(open(), 1);
+  const draining = drain({ ready, settle: 100, finish, deadline: 5_000, clock });
+  // The same connection, and the last answer on it says so: nobody is cut off who sends at the moment it is closed.
+  assert.equal(await answered(2), 'answered');
+  await new Promise(setImmediate);
+  assert.equal(open(), 0);
+  assert.equal(await answered(3), 'answered');
+  await clock.advance(100);
+  assert.deepEqual(await draining, { clean: true });
+  assert.equal(server.listening, false);
+  await assert.rejects(ask(), /ECONNREFUSED/);
 });
