@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import * as undici from 'undici';
 import { test } from 'vitest';
 import { type BalancedFetchOptions, balancedFetch, HttpError } from '../../src/adapters/fetch.ts';
+import { cachingFetch } from '../../src/adapters/http-cache.ts';
 import { roundRobin } from '../../src/algorithms/pick.ts';
 import { consistentHash } from '../../src/algorithms/pick-hash.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
@@ -135,7 +136,7 @@ test('sends what has an Idempotency-Key to the next origin too', async () => {
   assert.deepEqual([response.status, b.requests[0]?.body], [201, 'x']);
 });
 
-test('does not wait for an origin that asks for it, and leaves that one alone until its time is over [33]', async () => {
+test('does not wait for an origin that asks for it, and leaves that one alone until its time is over', async () => {
   const [a, b] = [await serve(busy(20), 200), await serve(200)];
   const { clock, ...rest } = quick();
   const get = balancedFetch({ clock, ...rest, origins: [a.origin, b.origin], outlierEjection: false });
@@ -290,7 +291,7 @@ test('checks its origins, those too that come later, until it is disposed of', a
   await assert.rejects(get('/'), NoTargetError);
 });
 
-test('counts a call until its headers are there, or its body has been read [80]', async () => {
+test('counts a call until its headers are there, or its body has been read', async () => {
   const [held, plain] = [await serve(200), await serve(200)];
   const body = balancedFetch({ ...quick(), origins: [held.origin], holdUntil: 'body' });
   const headers = balancedFetch({ ...quick(), origins: [plain.origin] });
@@ -485,6 +486,21 @@ test('sends by another implementation, with its own requests', async () => {
   const request = new undici.Request('http://origins.invalid/users', { method: 'PUT', body: 'text' });
   const response: undici.Response = await get(request, { dispatcher: new undici.Agent() });
   assert.deepEqual([response.status, b.requests[0]?.url, b.requests[0]?.body], [200, '/users', 'text']);
+});
+
+test('stands where fetch stood, also behind what wants absolute URLs', async () => {
+  const [a, b] = [
+    await serve(503),
+    await serve((_, response) => response.setHeader('cache-control', 'max-age=60').end('kept')),
+  ];
+  const balanced: typeof fetch = balancedFetch({
+    ...quick(),
+    origins: [a.origin, b.origin],
+    base: 'http://users.test',
+  });
+  const get = cachingFetch({ fetch: balanced });
+  const texts = [await (await get('http://users.test/7')).text(), await (await get('http://users.test/7')).text()];
+  assert.deepEqual([texts, b.requests.length], [['kept', 'kept'], 1]);
 });
 
 const a = 'http://a.test';
