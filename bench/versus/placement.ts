@@ -28,13 +28,15 @@ const ring = new HashRing({ nodes, virtualNodes: points });
 const theirs = newKetama();
 ring.owner('key');
 
-/** In and out again: two changes. */
-const changes = (name: string, add: () => void, remove: () => void): Case => ({
+/** In and out again: two changes, and a look-up after each, so that nothing is put off. */
+const changes = (name: string, add: () => void, remove: () => void, ask: () => string): Case => ({
   name,
   each: 2,
   call: () => {
     add();
+    const length = ask().length;
     remove();
+    return length + ask().length;
   },
 });
 
@@ -48,11 +50,13 @@ export const placements: readonly Case[] = [
     'node: holdfast',
     () => ring.add('new'),
     () => ring.remove('new'),
+    () => ring.owner('key'),
   ),
   changes(
     'node: hashring',
     () => theirs.add('new'),
     () => theirs.remove('new'),
+    () => theirs.get('key'),
   ),
 ];
 

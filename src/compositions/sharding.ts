@@ -141,7 +141,8 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
   function targetOf(name: string): T {
     const target = named.get(name);
     if (target !== undefined) return target;
-    throw new NoTargetError({ name: 'sharding', message: `${name} is no target` });
+    const targets = new Map([[name, 'no target']]);
+    throw new NoTargetError({ name: 'sharding', message: `${name} is no target`, targets });
   }
 
   async function reshard<K extends PlacementKey>(options: ReshardOptions<K, T>): Promise<void> {

@@ -80,7 +80,8 @@ test('finds no target where there are no nodes, or a node is no target', async (
   const other = sharding({ placement: new HashRing({ nodes: ['z'] }), targets: nodes });
   await assert.rejects(
     call(other, 'key'),
-    (error) => error instanceof NoTargetError && error.message === 'z is no target',
+    (error) =>
+      error instanceof NoTargetError && error.message === 'z is no target' && error.targets.get('z') === 'no target',
   );
 });
 
