@@ -68,13 +68,15 @@ export default defineConfig({
       { extends: true, test: { name: 'simulation', include: [simulation], ...many } },
       {
         extends: true,
-        // Real processes, and real time: a limit is for what hangs.
         test: {
           name: 'faults',
           include: [faults],
           globalSetup: ['test/faults/bundle.ts'],
-          isolate: false,
+          // Real processes, and real time: the limit is for what hangs, and two at once, for they mostly wait.
           testTimeout: 30_000,
+          isolate: false,
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
       // Where all must be shown, a browser that is missing is a failure.

@@ -12,10 +12,14 @@ import { ask, load, ServerProcess, until } from './processes.ts';
 test('a server whose heart stands still is suspected, and gets calls again once it beats', async () => {
   const targets = await ServerProcess.startAll('ab', { beat: 20 });
   const [a] = targets as [ServerProcess];
+  const heard = new Map(targets.map(({ name }) => [name, 0]));
   const monitors = new Map(
     targets.map((server) => {
       const monitor = phiAccrual({ firstInterval: 20, acceptablePause: 100 });
-      server.onBeat = () => monitor.heartbeat(performance.now());
+      server.onBeat = () => {
+        monitor.heartbeat(performance.now());
+        heard.set(server.name, (heard.get(server.name) ?? 0) + 1);
+      };
       return [server.name, monitor];
     }),
   );
@@ -29,7 +33,8 @@ test('a server whose heart stands still is suspected, and gets calls again once 
   const got = new Set<string>();
   const calls = load(2, async () => got.add(await policy.execute(nodes.route(ask))));
   const stateOf = (name: string) => nodes.endpoints.find(({ target }) => target.name === name)?.state;
-  await until(() => got.size === 2);
+  // Nobody is suspected who has never been heard of.
+  await until(() => got.size === 2 && [...heard.values()].every((beats) => beats > 2));
   a.signal('SIGSTOP');
   await until(() => stateOf('a') === 'down');
   await calls.more(20);
