@@ -14,11 +14,14 @@ export class RestartIntensity {
     this.within = within;
   }
 
-  /** The number of this restart among those within the time, from 1; 0 when it would be one too many. */
-  restart(now: Milliseconds): number {
+  /** Whether it may be restarted now; if so, it is. */
+  restart(now: Milliseconds): boolean {
+    // Nothing to remember for ever.
+    if (this.maxRestarts === Infinity) return true;
     // What lies in the future, after a step back of the clock, is taken to have been now.
     this.times = this.times.map((time) => Math.min(time, now)).filter((time) => now - time <= this.within);
-    if (this.times.length >= this.maxRestarts) return 0;
-    return this.times.push(now);
+    if (this.times.length >= this.maxRestarts) return false;
+    this.times.push(now);
+    return true;
   }
 }

@@ -140,7 +140,7 @@ export function supervise(options: SuperviseOptions): Supervised {
       previous = undefined;
     }
     deaths++;
-    const delay = intensity.restart(now) === 0 ? Infinity : delayOf(deaths);
+    const delay = intensity.restart(now) ? delayOf(deaths) : Infinity;
     if (!(delay >= 0 && delay < Infinity)) {
       reportError(error);
       over(() => fail(error));
