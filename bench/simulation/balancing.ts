@@ -165,7 +165,7 @@ ${users.toLocaleString('en')} users. The first chart is of one minute of each lo
 
 async function byLoad(seeds: readonly number[], progress: Progress): Promise<Line[]> {
   const lines: Line[] = [];
-  for (const pick of [uniformRandom, roundRobin, powerOfTwoChoices, peakEwma, leastConnections, leastLoaded]) {
+  for (const pick of [uniformRandom, roundRobin, powerOfTwoChoices, leastLoaded]) {
     const points: [number, number][] = [];
     for (const load of [0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9]) {
       const [result] = await forEachSeed(seeds, `${percent(load)}, ${pick.name}`, progress, (seed) =>
