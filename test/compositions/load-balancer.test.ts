@@ -456,6 +456,8 @@ test('refuses options and targets that make no sense [7]', () => {
     ...[0, -1, NaN, Infinity].map(
       (weight) => [{ targets: [{ name: 'a', weight }] }, RangeError, /weight must/] as const,
     ),
+    [{ targets: [{ name: 'a', priority: NaN }] }, RangeError, /target.priority must be a number/],
+    [{ targets: [{ name: 'a', priority: '1' }] }, TypeError, /target.priority must be a number/],
     [{ pick: {} }, TypeError, /pick must be an object with pick/],
     [{ health: {} }, TypeError, /health must be an array/],
     [{ health: [{}] }, TypeError, /health must be an array of which each must be an object with state/],
