@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { countCaches, lookingUp } from './algorithms/caches.ts';
 import { countMeters, metering } from './algorithms/meters.ts';
+import { countPicks, picking } from './algorithms/pick.ts';
 import { placing } from './algorithms/placement.ts';
 import { frame } from './core/frame.ts';
 import { pipelines } from './core/pipeline.ts';
@@ -39,6 +40,7 @@ const all = [
   ...caching,
   ...metering,
   ...placing,
+  ...picking,
   ...lookingUp,
   ...pipelines,
 ];
@@ -70,6 +72,7 @@ if (options.only === '') {
     // First, as it says how much the heap has grown: a million keys would leave theirs.
     ...(await count()),
     ...countMeters(),
+    ...countPicks(),
     ...(await countWaiters()),
   );
 }
