@@ -3,7 +3,7 @@ import type { Verdict } from '../core/outcome.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import type { Endpoint, Picker } from '../core/router.ts';
 import { Ewma } from './ewma.ts';
-import { anywhere, betterOfTwo, loadOf } from './pick.ts';
+import { anotherThan, anywhere, loadOf } from './pick.ts';
 
 export interface LatencyOptions {
   /** How long it takes to forget a peak, to 1/e of it. Above 0. Default 10_000. */
@@ -66,7 +66,14 @@ export function peakEwma(options: LatencyOptions = {}): Picker {
     return each * loadOf(endpoint);
   };
   return {
-    pick: (eligible, call) => betterOfTwo(eligible, call, load),
+    pick(eligible, call) {
+      const { length } = eligible;
+      if (length === 1) return eligible[0] as (typeof eligible)[0];
+      const first = anywhere(call, length);
+      const one = eligible[first] as (typeof eligible)[0];
+      const other = eligible[anotherThan(first, call, length)] as (typeof eligible)[0];
+      return load(other, call.now) < load(one, call.now) ? other : one;
+    },
     settled: latencies.learn.bind(latencies),
   };
 }

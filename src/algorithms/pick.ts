@@ -1,4 +1,4 @@
-import type { Endpoint, PickCall, Picker, Target } from '../core/router.ts';
+import type { Endpoint, PickCall, Picker } from '../core/router.ts';
 
 /** Of equals none comes before another: where a search for the least begins. */
 export function anywhere(call: PickCall, length: number): number {
@@ -64,21 +64,20 @@ export function leastConnections(): Picker {
  * on n targets the longest line is log log n / log 2 + O(1), where one random choice gives log n / log log n.
  */
 export function powerOfTwoChoices(): Picker {
-  return { pick: (eligible, call) => betterOfTwo(eligible, call, loadOf) };
+  return {
+    pick(eligible, call) {
+      const { length } = eligible;
+      if (length === 1) return eligible[0] as (typeof eligible)[0];
+      const first = anywhere(call, length);
+      const one = eligible[first] as (typeof eligible)[0];
+      const other = eligible[anotherThan(first, call, length)] as (typeof eligible)[0];
+      return loadOf(other) < loadOf(one) ? other : one;
+    },
+  };
 }
 
-/** Of two different ones at random, that with the lower load; the first one if they are equal. */
-export function betterOfTwo<T extends Target>(
-  eligible: readonly Endpoint<T>[],
-  call: PickCall,
-  load: (endpoint: Endpoint, now: number) => number,
-): Endpoint<T> {
-  const { length } = eligible;
-  if (length === 1) return eligible[0] as Endpoint<T>;
-  const first = anywhere(call, length);
-  let second = anywhere(call, length - 1);
-  if (second >= first) second++;
-  const one = eligible[first] as Endpoint<T>;
-  const other = eligible[second] as Endpoint<T>;
-  return load(other, call.now) < load(one, call.now) ? other : one;
+/** Any but the first, each as likely. Loads are compared where they are used: handed a function, V8 boxes what it gives. */
+export function anotherThan(first: number, call: PickCall, length: number): number {
+  const second = anywhere(call, length - 1);
+  return second >= first ? second + 1 : second;
 }
