@@ -11,6 +11,7 @@ import { classes, goodput } from './overload.ts';
 import { page } from './page.ts';
 import { retryStorm } from './retry-storm.ts';
 import type { Report } from './scenario.ts';
+import { spread } from './spread.ts';
 import { suspecting } from './suspicion.ts';
 import { switchover } from './switchover.ts';
 
@@ -23,7 +24,7 @@ const { values: options } = parseArgs({
     seeds: { type: 'string', default: String(seedsOfPage) },
   },
 });
-const all = [goodput, classes, capacitySteps, drift, balancing, suspecting, switchover, hedging, retryStorm];
+const all = [goodput, classes, capacitySteps, drift, balancing, suspecting, switchover, spread, hedging, retryStorm];
 const scenarios = all.filter(({ name }) => name.includes(options.only));
 const seeds = Array.from({ length: Number(options.seeds) }, (_, i) => i + 1);
 console.log(`seeds ${seeds.join(', ')}; figures are medians over them\n`);
