@@ -7,16 +7,12 @@ import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { CallOptions, Context, Policy, Task } from './policy.ts';
 import { adopted, capture, captured, isThenable, nothing, rejectSoon } from './promise.ts';
 import { type FastPlan, Racer } from './racer.ts';
-import { Row } from './row.ts';
+import { type Permits, Row } from './row.ts';
 import { Run } from './run.ts';
 import { nobody, Origin, PlainScope, Scope, unwound } from './scope.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */
-interface Kept {
-  readonly p0: unknown;
-  readonly p1: unknown;
-  readonly p2: unknown;
-  readonly p3: unknown;
+interface Kept extends Permits {
   readonly given: (value: unknown) => unknown;
   readonly thrown: (error: unknown) => never;
 }
@@ -65,29 +61,29 @@ export class Frame extends Row implements FastPlan {
     let p2: unknown;
     let p3: unknown;
     let slot = 0;
-    let result: unknown;
+    let promise: Promise<unknown>;
     try {
       if (g0 !== undefined) {
-        if ((p0 = this.e0.call(g0, context)) !== this.s0) {
-          if (isOdd(p0)) return this.turn(task, undefined, [], p0);
+        if ((p0 = (0, this.e0)(context)) !== this.s0) {
+          if (isOdd(p0)) return this.turn(this.aside(task), 0, p0);
           this.s0 = p0;
         }
         slot = 1;
         if (g1 !== undefined) {
-          if ((p1 = this.e1.call(g1, context)) !== this.s1) {
-            if (isOdd(p1)) return this.turn(task, undefined, [p0], p1);
+          if ((p1 = (0, this.e1)(context)) !== this.s1) {
+            if (isOdd(p1)) return this.turn(this.aside(task, p0), 1, p1);
             this.s1 = p1;
           }
           slot = 2;
           if (g2 !== undefined) {
-            if ((p2 = this.e2.call(g2, context)) !== this.s2) {
-              if (isOdd(p2)) return this.turn(task, undefined, [p0, p1], p2);
+            if ((p2 = (0, this.e2)(context)) !== this.s2) {
+              if (isOdd(p2)) return this.turn(this.aside(task, p0, p1), 2, p2);
               this.s2 = p2;
             }
             slot = 3;
             if (g3 !== undefined) {
-              if ((p3 = this.e3.call(g3, context)) !== this.s3) {
-                if (isOdd(p3)) return this.turn(task, undefined, [p0, p1, p2], p3);
+              if ((p3 = (0, this.e3)(context)) !== this.s3) {
+                if (isOdd(p3)) return this.turn(this.aside(task, p0, p1, p2), 3, p3);
                 this.s3 = p3;
               }
               slot = 4;
@@ -95,85 +91,96 @@ export class Frame extends Row implements FastPlan {
           }
         }
       }
-      result = task(context);
+      const result = task(context);
       if (this.passes) return pass(result);
-      if (!isThenable(result)) {
-        if (isHeld(result) || context.life !== undefined)
-          return this.resume(this.taken(task, context), [p0, p1, p2, p3], succeeded(result));
-        this.leave(p0, p1, p2, p3, undefined, { ok: true, value: result }, nobody);
-        return Promise.resolve(result);
+      if (result instanceof Promise) promise = result;
+      else if (isThenable(result)) promise = Promise.resolve(result);
+      else {
+        const call = this.aside(task, p0, p1, p2, p3);
+        call.life = context.life;
+        return this.settled(call, result);
       }
     } catch (error) {
-      return this.fall(this.aside(task), [p0, p1, p2, p3].slice(0, slot), error);
+      return this.fall(this.aside(task, p0, p1, p2, p3), slot, error);
     }
-    const promise = adopted(result);
-    if (context.life !== undefined) return this.taken(task, context).listen(promise, p0, p1, p2, p3, undefined);
+    if (context.life !== undefined) {
+      // A call that has looked into the shared context has it for itself from now on.
+      const call = this.aside(task, p0, p1, p2, p3);
+      call.life = context.life;
+      return call.listen(promise);
+    }
     let { kept } = this;
     if (kept === undefined || kept.p0 !== p0 || kept.p1 !== p1 || kept.p2 !== p2 || kept.p3 !== p3) {
       kept = this.keep(p0, p1, p2, p3);
     }
-    return promise.then(kept.given, this.recovers ? this.failure.bind(this, task, p0, p1, p2, p3) : kept.thrown);
+    // Chosen first: V8 inlines `then` only where nothing branches between it and its arguments.
+    const thrown = this.recovers ? this.failure.bind(this, task, kept) : kept.thrown;
+    return promise.then(kept.given, thrown);
   }
 
   /** With a context of its own. */
   private goAlone(task: Task<unknown>): Promise<unknown> {
     const { g0, g1, g2, g3, outside } = this;
-    const racer = new Racer(this, task);
-    let p0: unknown;
-    let p1: unknown;
-    let p2: unknown;
-    let p3: unknown;
-    let more: unknown[] | undefined;
+    const call = new Racer(this, task);
+    let permit: unknown;
     let slot = 0;
-    let result: unknown;
+    let promise: Promise<unknown>;
     try {
       if (g0 !== undefined) {
-        if ((p0 = this.e0.call(g0, outside > 0 ? nobody : racer)) !== this.s0) {
-          if (isOdd(p0)) return this.turn(task, outside > 0 ? undefined : racer, [], p0);
-          this.s0 = p0;
+        if ((permit = (0, this.e0)(outside > 0 ? nobody : call)) !== this.s0) {
+          if (isOdd(permit)) return this.turn(call, 0, permit);
+          this.s0 = permit;
         }
+        call.p0 = permit;
         slot = 1;
         if (g1 !== undefined) {
-          if ((p1 = this.e1.call(g1, outside > 1 ? nobody : racer)) !== this.s1) {
-            if (isOdd(p1)) return this.turn(task, outside > 1 ? undefined : racer, [p0], p1);
-            this.s1 = p1;
+          if ((permit = (0, this.e1)(outside > 1 ? nobody : call)) !== this.s1) {
+            if (isOdd(permit)) return this.turn(call, 1, permit);
+            this.s1 = permit;
           }
+          call.p1 = permit;
           slot = 2;
           if (g2 !== undefined) {
-            if ((p2 = this.e2.call(g2, outside > 2 ? nobody : racer)) !== this.s2) {
-              if (isOdd(p2)) return this.turn(task, outside > 2 ? undefined : racer, [p0, p1], p2);
-              this.s2 = p2;
+            if ((permit = (0, this.e2)(outside > 2 ? nobody : call)) !== this.s2) {
+              if (isOdd(permit)) return this.turn(call, 2, permit);
+              this.s2 = permit;
             }
+            call.p2 = permit;
             slot = 3;
             if (g3 !== undefined) {
-              if ((p3 = this.e3.call(g3, outside > 3 ? nobody : racer)) !== this.s3) {
-                if (isOdd(p3)) return this.turn(task, outside > 3 ? undefined : racer, [p0, p1, p2], p3);
-                this.s3 = p3;
+              if ((permit = (0, this.e3)(outside > 3 ? nobody : call)) !== this.s3) {
+                if (isOdd(permit)) return this.turn(call, 3, permit);
+                this.s3 = permit;
               }
+              call.p3 = permit;
               slot = 4;
               for (const layer of this.further) {
-                const permit = layer.enter?.(slot < outside ? nobody : racer);
-                more ??= [];
-                if (isOdd(permit))
-                  return this.turn(task, slot < outside ? undefined : racer, [p0, p1, p2, p3, ...more], permit);
-                more.push(permit);
+                permit = layer.enter?.(slot < outside ? nobody : call);
+                if (isOdd(permit)) return this.turn(call, slot, permit);
+                call.more ??= [];
+                call.more.push(permit);
                 slot++;
               }
             }
           }
         }
       }
-      result = task(racer);
-      if (!isThenable(result)) {
-        if (racer.needs(result)) return this.resume(racer, [p0, p1, p2, p3, ...(more ?? [])], succeeded(result));
-        this.leave(p0, p1, p2, p3, more, { ok: true, value: result }, racer);
-        racer.owner = unwound;
-        return Promise.resolve(result);
-      }
+      const result = task(call);
+      if (result instanceof Promise) promise = result;
+      else if (isThenable(result)) promise = Promise.resolve(result);
+      else return this.settled(call, result);
     } catch (error) {
-      return this.fall(racer, [p0, p1, p2, p3, ...(more ?? [])].slice(0, slot), error);
+      return this.fall(call, slot, error);
     }
-    return racer.listen(adopted(result), p0, p1, p2, p3, more);
+    return call.listen(promise);
+  }
+
+  /** The task has given a value at once. */
+  private settled(call: Racer, value: unknown): Promise<unknown> {
+    if (call.needs(value)) return this.resume(call, call.permits(), succeeded(value));
+    this.leave(call, { ok: true, value }, call);
+    call.owner = unwound;
+    return Promise.resolve(value);
   }
 
   /** The context of calls that leave nothing behind: they share one until somebody looks into it. */
@@ -182,16 +189,14 @@ export class Frame extends Row implements FastPlan {
     return this.shared;
   }
 
-  /** A call that has looked into the shared context has it for itself from now on. */
-  private taken(task: Task<unknown>, context: Scope): Racer {
-    const racer = this.aside(task);
-    racer.life = context.life;
-    return racer;
-  }
-
   /** A call that goes on without the context it had. */
-  private aside(task: Task<unknown>): Racer {
-    return new Racer(this, task);
+  private aside(task: Task<unknown>, p0?: unknown, p1?: unknown, p2?: unknown, p3?: unknown): Racer {
+    const call = new Racer(this, task);
+    call.p0 = p0;
+    call.p1 = p1;
+    call.p2 = p2;
+    call.p3 = p3;
+    return call;
   }
 
   // Closures are made in functions of their own: what one of them captures would live on the heap for every call of the
@@ -202,14 +207,14 @@ export class Frame extends Row implements FastPlan {
     const outlast = (value: unknown): Promise<unknown> =>
       this.resume(this.aside(nothing), [p0, p1, p2, p3], succeeded(value));
     const thrown = (error: unknown): never => {
-      this.leave(p0, p1, p2, p3, undefined, failed(error), nobody);
+      this.leave(kept, failed(error), nobody);
       throw error;
     };
     const given =
       g1 !== undefined
         ? (value: unknown): unknown => {
             if (isHeld(value)) return outlast(value);
-            this.leave(p0, p1, p2, p3, undefined, { ok: true, value }, nobody);
+            this.leave(kept, { ok: true, value }, nobody);
             return value;
           }
         : g0 === undefined
@@ -217,63 +222,59 @@ export class Frame extends Row implements FastPlan {
           : (value: unknown): unknown => {
               if (isHeld(value)) return outlast(value);
               try {
-                hear(l0.call(g0, p0, { ok: true, value }, nobody));
+                const told = l0(p0, { ok: true, value }, nobody);
+                if (told !== undefined) hear(told);
               } catch (error) {
                 reportError(error);
               }
               return value;
             };
-    this.kept = { p0, p1, p2, p3, given, thrown };
-    return this.kept;
+    const kept = { p0, p1, p2, p3, given, thrown };
+    this.kept = kept;
+    return kept;
   }
 
   /** A failure in front of a recovery. */
-  private failure(task: Task<unknown>, p0: unknown, p1: unknown, p2: unknown, p3: unknown, error: unknown) {
+  private failure(task: Task<unknown>, { p0, p1, p2, p3 }: Kept, error: unknown): Promise<unknown> {
     return this.resume(this.aside(task), [p0, p1, p2, p3], failed(error));
   }
 
-  /** A guard waits, or turns the call away: `permit` is a promise or a rejection. */
-  private turn(task: Task<unknown>, own: Racer | undefined, permits: unknown[], permit: unknown): Promise<unknown> {
+  /** The guard of a slot waits, or turns the call away: `permit` is a promise or a rejection. */
+  private turn(call: Racer, slot: number, permit: unknown): Promise<unknown> {
     // Nobody has been entered, and nobody is asked: the way that has to be short.
-    if (permits.length === 0 && !this.recovers && isRejection(permit)) return rejectSoon(permit);
-    const call = own ?? this.aside(task);
-    if (!isThenable(permit)) return this.fall(call, permits, permit);
-    if (this.watcher === undefined && permits.length === this.places.length - 1) {
+    if (slot === 0 && !this.recovers && isRejection(permit)) return rejectSoon(permit);
+    if (!isThenable(permit)) return this.fall(call, slot, permit);
+    if (this.watcher === undefined && slot === this.places.length - 1) {
       // Nobody can end this call, and behind this guard there is only the task: the wait needs no run. One that fails
       // fails the call by itself, where nobody has to hear of it.
-      const alone = permits.length === 0 && !this.recovers;
-      const failLast = alone ? undefined : this.failLast.bind(this, call, permits);
-      return adopted(permit).then(this.enterLast.bind(this, call, permits), failLast);
+      const alone = slot === 0 && !this.recovers;
+      const failLast = alone ? undefined : this.fail.bind(this, call, slot);
+      return adopted(permit).then(this.enterLast.bind(this, call, slot), failLast);
     }
-    return this.takeOver(call, permits, permits.length, (run, place) => run.waitToEnter(place, permit));
+    return this.takeOver(call, call.permits(slot), slot, (run, place) => run.waitToEnter(place, permit));
   }
 
-  private enterLast(call: Racer, permits: unknown[], permit: unknown): unknown {
-    if (isRejection(permit)) return this.failLast(call, permits, permit);
-    permits.push(permit);
-    const [p0, p1, p2, p3, ...further] = permits;
-    const more = further.length > 0 ? further : undefined;
+  private enterLast(call: Racer, slot: number, permit: unknown): unknown {
+    if (isRejection(permit)) return this.fail(call, slot, permit);
+    call.grant(slot, permit);
     try {
       const result = call.run();
-      if (isThenable(result)) return call.listen(adopted(result), p0, p1, p2, p3, more);
-      if (call.needs(result)) return this.resume(call, permits, succeeded(result));
-      this.leave(p0, p1, p2, p3, more, { ok: true, value: result }, call);
-      call.owner = unwound;
-      return result;
+      if (isThenable(result)) return call.listen(adopted(result));
+      return this.settled(call, result);
     } catch (error) {
-      return this.fall(call, permits, error);
+      return this.fall(call, slot + 1, error);
     }
   }
 
-  private failLast(call: Racer, permits: unknown[], error: unknown): Promise<unknown> {
-    if (permits.length === 0 && !this.recovers) throw error;
-    return this.fall(call, permits, error);
+  private fail(call: Racer, slot: number, error: unknown): Promise<unknown> {
+    if (slot === 0 && !this.recovers) throw error;
+    return this.fall(call, slot, error);
   }
 
-  /** The next guard has turned the call away, or, behind the last one, the task has thrown. */
-  private fall(call: Racer, permits: unknown[], error: unknown): Promise<unknown> {
-    if (permits.length === 0 && !this.recovers && this.places.length > 0) return rejectSoon(error);
-    return this.takeOver(call, permits, permits.length, (run, place) => run.unwind(place - 1, failed(error)));
+  /** The guard of this slot has turned the call away, or, behind the last one, the task has thrown. */
+  private fall(call: Racer, slot: number, error: unknown): Promise<unknown> {
+    if (slot === 0 && !this.recovers && this.places.length > 0) return rejectSoon(error);
+    return this.takeOver(call, call.permits(slot), slot, (run, place) => run.unwind(place - 1, failed(error)));
   }
 
   /** The task has settled, and a recovery is to be asked, or something outlasts the call. */

@@ -16,7 +16,7 @@ import { Wait } from './wait.ts';
  */
 export abstract class Inward extends PlainScope implements Owner, Follower {
   previous: Follower | undefined = undefined;
-  override next: Follower | undefined = undefined;
+  next: Follower | undefined = undefined;
   protected readonly plan: Plan;
   protected readonly task: Task<unknown>;
   protected readonly resolve: (value: unknown) => void;

@@ -4,7 +4,7 @@ import type { Layer } from './layer.ts';
 import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { Task } from './policy.ts';
 import { nothing } from './promise.ts';
-import type { Row } from './row.ts';
+import type { Permits, Row } from './row.ts';
 import { Run } from './run.ts';
 import { nobody, type Origin, type Owner, Scope, unwound } from './scope.ts';
 import { type Expiring, unqueue } from './timers.ts';
@@ -18,7 +18,7 @@ export interface FastPlan extends Row {
  * A call on its fast way that has a context of its own: what its task sees, the permits it got, and, under a guard that
  * watches, the node of a timeout queue and what settles the promise.
  */
-export class Racer extends Scope implements Expiring {
+export class Racer extends Scope implements Permits, Expiring {
   private readonly frame: FastPlan;
   /** The task; or what the call has become, if it left its fast way. */
   private work: Task<unknown> | Run;
@@ -29,7 +29,7 @@ export class Racer extends Scope implements Expiring {
   /** The permits beyond the fourth; few frames have any, so that there is no field for them else. */
   declare more: unknown[] | undefined;
   previous: Expiring['previous'] = undefined;
-  override next: Expiring['next'] = undefined;
+  next: Expiring['next'] = undefined;
   override batch: Expiring['batch'] = undefined;
   expire: Expiring['expire'] = undefined;
   resolve: ((value: unknown) => void) | undefined = undefined;
@@ -83,31 +83,31 @@ export class Racer extends Scope implements Expiring {
     return this.frame.valued || isHeld(value) || (life !== undefined && (life.running > 0 || life.held !== undefined));
   }
 
-  permits(): unknown[] {
-    return [this.p0, this.p1, this.p2, this.p3, ...(this.more ?? [])];
+  /** Those of the slots before this one. */
+  permits(slot?: number): unknown[] {
+    return [this.p0, this.p1, this.p2, this.p3, ...(this.more ?? [])].slice(0, slot);
   }
 
-  listen(
-    task: Promise<unknown>,
-    p0: unknown,
-    p1: unknown,
-    p2: unknown,
-    p3: unknown,
-    more: unknown[] | undefined,
-  ): Promise<unknown> {
-    this.p0 = p0;
-    this.p1 = p1;
-    this.p2 = p2;
-    this.p3 = p3;
-    if (more !== undefined) this.more = more;
-    return this.frame.watcher === undefined
+  grant(slot: number, permit: unknown): void {
+    if (slot === 0) this.p0 = permit;
+    else if (slot === 1) this.p1 = permit;
+    else if (slot === 2) this.p2 = permit;
+    else if (slot === 3) this.p3 = permit;
+    else (this.more ??= []).push(permit);
+  }
+
+  listen(task: Promise<unknown>): Promise<unknown> {
+    const { watcher } = this.frame;
+    return watcher === undefined
       ? task.then(this.given.bind(this), this.thrown.bind(this))
-      : this.race(task, this.frame.watcher);
+      : this.race(task, watcher);
   }
 
   private race(task: Promise<unknown>, watcher: Layer): Promise<unknown> {
-    racing = this;
-    const promise = new Promise<unknown>(equip);
+    const promise = new Promise<unknown>((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
     try {
       hear(watcher.watch?.(this, nobody));
     } catch (error) {
@@ -124,7 +124,7 @@ export class Racer extends Scope implements Expiring {
       return frame.resume(this, this.permits(), succeeded(value));
     }
     this.owner = unwound;
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, { ok: true, value }, this);
+    frame.leave(this, { ok: true, value }, this);
     return value;
   }
 
@@ -132,7 +132,7 @@ export class Racer extends Scope implements Expiring {
     const { frame } = this;
     if (frame.recovers || this.life !== undefined) return frame.resume(this, this.permits(), failed(error));
     this.owner = unwound;
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, failed(error), this);
+    frame.leave(this, failed(error), this);
     throw error;
   }
 
@@ -160,7 +160,7 @@ export class Racer extends Scope implements Expiring {
     }
     this.owner = unwound;
     if (this.next !== undefined) unqueue(this);
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, { ok: true, value }, this);
+    frame.leave(this, { ok: true, value }, this);
     this.resolve?.(value);
   }
 
@@ -170,7 +170,7 @@ export class Racer extends Scope implements Expiring {
       return this.running().arriveFirst(failed(error));
     }
     this.close();
-    frame.leave(this.p0, this.p1, this.p2, this.p3, this.more, failed(error), this);
+    frame.leave(this, failed(error), this);
     this.reject?.(error);
   }
 
@@ -196,12 +196,4 @@ export class Racer extends Scope implements Expiring {
     super.close();
     if (this.next !== undefined) unqueue(this);
   }
-}
-
-/** Whose promise is being made. An executor of its own would cost each call a closure and what that captures. */
-let racing: Racer;
-
-function equip(resolve: (value: unknown) => void, reject: (error: unknown) => void): void {
-  racing.resolve = resolve;
-  racing.reject = reject;
 }

@@ -5,8 +5,17 @@ import type { Context } from './policy.ts';
 import { nothing } from './promise.ts';
 import { nobody } from './scope.ts';
 
-type Enter = (this: Layer, context: Context) => unknown;
-type Leave = (this: Layer, permit: unknown, outcome: Outcome, context: Context) => unknown;
+type Enter = (context: Context) => unknown;
+type Leave = (permit: unknown, outcome: Outcome, context: Context) => unknown;
+
+/** What a call got of its guards, by slot. */
+export interface Permits {
+  readonly p0: unknown;
+  readonly p1: unknown;
+  readonly p2: unknown;
+  readonly p3: unknown;
+  readonly more?: unknown[] | undefined;
+}
 
 /**
  * Guards and recoveries in a row, read once: what a call asks of them stands in fields, by slot. The first four guards
@@ -74,55 +83,47 @@ export class Row {
     this.g1 = g1;
     this.g2 = g2;
     this.g3 = g3;
-    this.e0 = g0?.enter ?? nothing;
-    this.e1 = g1?.enter ?? nothing;
-    this.e2 = g2?.enter ?? nothing;
-    this.e3 = g3?.enter ?? nothing;
-    this.l0 = g0?.leave ?? nothing;
-    this.l1 = g1?.leave ?? nothing;
-    this.l2 = g2?.leave ?? nothing;
-    this.l3 = g3?.leave ?? nothing;
+    this.e0 = freed(g0, 'enter');
+    this.e1 = freed(g1, 'enter');
+    this.e2 = freed(g2, 'enter');
+    this.e3 = freed(g3, 'enter');
+    this.l0 = freed(g0, 'leave');
+    this.l1 = freed(g1, 'leave');
+    this.l2 = freed(g2, 'leave');
+    this.l3 = freed(g3, 'leave');
   }
 
   /** Leaves from the inside out. Written out: it is the larger part of what a call costs. */
-  leave(
-    p0: unknown,
-    p1: unknown,
-    p2: unknown,
-    p3: unknown,
-    more: unknown[] | undefined,
-    outcome: Outcome,
-    context: Context,
-  ): void {
+  leave(permits: Permits, outcome: Outcome, context: Context): void {
     const { g0, g1, g2, g3, outside } = this;
-    if (more !== undefined) this.leaveFurther(more, outcome, context);
+    if (g3 !== undefined && permits.more !== undefined) this.leaveFurther(permits.more, outcome, context);
     if (g0 === undefined) return;
     if (g1 !== undefined) {
       if (g2 !== undefined) {
         if (g3 !== undefined) {
           try {
-            const told = this.l3.call(g3, p3, outcome, outside > 3 ? nobody : context);
+            const told = (0, this.l3)(permits.p3, outcome, outside > 3 ? nobody : context);
             if (told !== undefined) hear(told);
           } catch (error) {
             reportError(error);
           }
         }
         try {
-          const told = this.l2.call(g2, p2, outcome, outside > 2 ? nobody : context);
+          const told = (0, this.l2)(permits.p2, outcome, outside > 2 ? nobody : context);
           if (told !== undefined) hear(told);
         } catch (error) {
           reportError(error);
         }
       }
       try {
-        const told = this.l1.call(g1, p1, outcome, outside > 1 ? nobody : context);
+        const told = (0, this.l1)(permits.p1, outcome, outside > 1 ? nobody : context);
         if (told !== undefined) hear(told);
       } catch (error) {
         reportError(error);
       }
     }
     try {
-      const told = this.l0.call(g0, p0, outcome, outside > 0 ? nobody : context);
+      const told = (0, this.l0)(permits.p0, outcome, outside > 0 ? nobody : context);
       if (told !== undefined) hear(told);
     } catch (error) {
       reportError(error);
@@ -146,4 +147,13 @@ export class Row {
       all[places[slot] as number] = permits[slot];
     return all;
   }
+}
+
+/**
+ * A function of a layer that is called without the layer. V8 sees which function that is, also where it is a closure of
+ * many, and inlines it; what is called through `call` it never does. One that speaks of `this` is bound.
+ */
+function freed(layer: Layer | undefined, of: 'enter' | 'leave'): (...given: unknown[]) => unknown {
+  const own = (layer?.[of] ?? nothing) as (...given: unknown[]) => unknown;
+  return /\b(this|super|eval)\b|\[native code\]/.test(Function.prototype.toString.call(own)) ? own.bind(layer) : own;
 }

@@ -110,7 +110,6 @@ export abstract class Scope implements Context, Call {
   /** The guard that watches it. */
   abstract readonly guard: Opener | undefined;
   declare batch: Batch | undefined;
-  declare next: Expiring['next'];
   owner: Owner | undefined;
   life: Life | undefined = undefined;
 
@@ -231,7 +230,7 @@ export class WatchedScope extends Scope implements Expiring {
   readonly position: number;
   readonly guard: Opener;
   previous: Expiring['previous'] = undefined;
-  override next: Expiring['next'] = undefined;
+  next: Expiring['next'] = undefined;
   override batch: Batch | undefined = undefined;
   expire: ((call: Expiring) => void) | undefined = undefined;
 

@@ -12,14 +12,10 @@ export function dueOf(batch: Batch): Milliseconds {
   return (batch.due ??= (batch.queue as TimeoutQueue).close());
 }
 
-/** A node of a queue's circular list. */
-interface Node {
-  previous: Node | undefined;
-  next: Node | undefined;
-}
-
-/** A call that waits in a queue. */
-export interface Expiring extends Node {
+/** A call that waits in a queue: a node of its circular list. */
+export interface Expiring {
+  previous: Expiring | undefined;
+  next: Expiring | undefined;
   batch: Batch | undefined;
   expire: ((call: Expiring) => void) | undefined;
 }
@@ -31,10 +27,14 @@ export interface Expiring extends Node {
 export function unqueue(call: Expiring): void {
   const { previous, next } = call;
   if (previous === undefined) return;
-  previous.next = next;
-  (next as Node).previous = previous;
+  const queue = call.batch?.queue;
+  if (next === call) queue?.emptied();
+  else {
+    previous.next = next;
+    (next as Expiring).previous = previous;
+    if (queue?.last === call) queue.last = previous;
+  }
   call.previous = call.next = undefined;
-  if (previous === next) (next as TimeoutQueue).emptied();
 }
 
 /** One microsecond: what rounding may take from a sum of times. */
@@ -51,9 +51,9 @@ const queues = new WeakMap<Clock, Map<Milliseconds, TimeoutQueue>>();
  * was tried: it expires early after the loop was blocked. A clock other than the system's is read for each call, and
  * is exact.
  */
-export class TimeoutQueue implements Node {
-  previous: Node | undefined = this;
-  next: Node | undefined = this;
+export class TimeoutQueue {
+  /** Its next is the first. One pointer, not two: each from an old object to a young one costs more than a call's links. */
+  last: Expiring | undefined = undefined;
   private readonly clock: Clock;
   private readonly duration: Milliseconds;
   private readonly step: Milliseconds;
@@ -76,11 +76,17 @@ export class TimeoutQueue implements Node {
     call.expire = expire;
     // A call whose deadline has been read already brings a batch of its own, and no step's timer.
     const stamped = this.step === 0 || call.batch !== undefined;
-    call.batch ??= this.step === 0 ? this.open() : (this.batch ??= this.open());
-    const last = this.previous as Node;
-    call.previous = last;
-    call.next = this;
-    last.next = this.previous = call;
+    if (call.batch !== undefined) call.batch = { due: dueOf(call.batch), queue: this };
+    else call.batch = this.step === 0 ? this.open() : (this.batch ??= this.open());
+    const { last } = this;
+    if (last === undefined) call.previous = call.next = call;
+    else {
+      const first = last.next as Expiring;
+      call.previous = last;
+      call.next = first;
+      last.next = first.previous = call;
+    }
+    this.last = call;
     if (stamped && this.timer === undefined) this.arm();
   }
 
@@ -91,7 +97,7 @@ export class TimeoutQueue implements Node {
       this.clock.schedule(this.step, () => {
         this.stepping = false;
         if (this.batch !== undefined) dueOf(this.batch);
-        if (this.next === this) this.drop();
+        if (this.last === undefined) this.drop();
         else if (this.timer === undefined) this.arm();
       });
     }
@@ -105,23 +111,24 @@ export class TimeoutQueue implements Node {
   }
 
   private arm(): void {
-    const head = this.next as Expiring;
-    const due = dueOf(head.batch as Batch);
+    const due = dueOf((this.last as Expiring).next?.batch as Batch);
     this.timer = this.clock.schedule(Math.max(due - this.clock.now(), 0), () => {
       this.timer = undefined;
       const now = this.clock.now();
-      for (let call = this.next as Expiring; (call as Node) !== this; call = this.next as Expiring) {
-        const { due } = call.batch as Batch;
+      while (this.last !== undefined) {
+        const first = this.last.next as Expiring;
+        const { due } = first.batch as Batch;
         if (due === undefined || due > now + tolerance) break;
-        unqueue(call);
-        call.expire?.(call);
+        unqueue(first);
+        first.expire?.(first);
       }
-      if (this.next !== this && this.timer === undefined) this.arm();
+      if (this.last !== undefined && this.timer === undefined) this.arm();
     });
   }
 
   /** The last call has gone. */
   emptied(): void {
+    this.last = undefined;
     this.timer?.cancel();
     this.timer = undefined;
     if (!this.stepping) this.drop();
