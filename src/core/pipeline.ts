@@ -13,7 +13,7 @@ const parts: unique symbol = Symbol('holdfast.parts');
 export type Part = { readonly layer: Layer } | { readonly around: Policy<unknown> };
 
 interface Joinable {
-  readonly [parts]?: { readonly row: readonly Part[]; readonly execute: Policy['execute'] };
+  readonly [parts]?: { readonly row: readonly Part[]; readonly execute: Policy['execute']; readonly members: object };
 }
 
 /**
@@ -80,12 +80,32 @@ export function rowOf(policy: Policy<unknown> & Joinable): readonly Part[] {
   return own !== undefined && own.execute === policy.execute ? own.row : [{ around: policy }];
 }
 
-/** Members keep their getters: `state` and `running` are read when asked for. */
-function joined(row: readonly Part[], members: object | undefined): Policy<unknown> & Joinable {
+/**
+ * Members keep their getters: `state` and `running` are read when asked for. All policies have the getter of a name in
+ * common, or V8 would take every second policy of a kind for a dictionary, whose `execute` is looked up by hash.
+ */
+function joined(row: readonly Part[], members: object = {}): Policy<unknown> & Joinable {
   const frame = framed(row);
   const execute = <T>(task: Task<T>, options?: Parameters<Policy['execute']>[1]) => frame.execute(task, options);
-  const policy = Object.defineProperties({ execute }, Object.getOwnPropertyDescriptors(members ?? {}));
-  return Object.defineProperty(policy, parts, { value: { row, execute } });
+  const policy = { execute };
+  for (const key of Reflect.ownKeys(members)) {
+    const member = Object.getOwnPropertyDescriptor(members, key) as PropertyDescriptor;
+    Object.defineProperty(policy, key, member.get === undefined ? member : { ...member, get: getterOf(key) });
+  }
+  return Object.defineProperty(policy, parts, { value: { row, execute, members } });
+}
+
+const getters: Map<PropertyKey, () => unknown> = /* @__PURE__ */ new Map();
+
+function getterOf(key: PropertyKey): () => unknown {
+  let getter = getters.get(key);
+  if (getter === undefined) {
+    getter = function (this: Joinable) {
+      return Reflect.get(this[parts]?.members ?? {}, key);
+    };
+    getters.set(key, getter);
+  }
+  return getter;
 }
 
 /** One frame up to the first policy that runs round what is inside it, whose task is the frame of the rest. */
