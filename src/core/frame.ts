@@ -1,6 +1,5 @@
 import { checked } from './call-options.ts';
 import { isRejection } from './errors.ts';
-import { hear, reportError } from './events.ts';
 import { heldInUse, isHeld } from './held.ts';
 import type { Layer } from './layer.ts';
 import { failed, type Outcome, succeeded } from './outcome.ts';
@@ -9,7 +8,7 @@ import { adopted, capture, captured, isThenable, nothing, rejectSoon } from './p
 import { type FastPlan, Racer } from './racer.ts';
 import { type Permits, Row } from './row.ts';
 import { Run } from './run.ts';
-import { nobody, Origin, PlainScope, Scope, unwound } from './scope.ts';
+import { type Life, nobody, Origin, PlainScope, Scope, unwound } from './scope.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */
 interface Kept extends Permits {
@@ -54,7 +53,7 @@ export class Frame extends Row implements FastPlan {
 
   /** With handlers and a context that serve many calls. */
   private goStraight(task: Task<unknown>): Promise<unknown> {
-    const { g0, g1, g2, g3 } = this;
+    const { e0, e1, e2, e3 } = this;
     const context = this.sharedContext();
     let p0: unknown;
     let p1: unknown;
@@ -63,26 +62,26 @@ export class Frame extends Row implements FastPlan {
     let slot = 0;
     let promise: Promise<unknown>;
     try {
-      if (g0 !== undefined) {
-        if ((p0 = (0, this.e0)(context)) !== this.s0) {
+      if (e0 !== undefined) {
+        if ((p0 = e0(context)) !== this.s0) {
           if (isOdd(p0)) return this.turn(this.aside(task), 0, p0);
           this.s0 = p0;
         }
         slot = 1;
-        if (g1 !== undefined) {
-          if ((p1 = (0, this.e1)(context)) !== this.s1) {
+        if (e1 !== undefined) {
+          if ((p1 = e1(context)) !== this.s1) {
             if (isOdd(p1)) return this.turn(this.aside(task, p0), 1, p1);
             this.s1 = p1;
           }
           slot = 2;
-          if (g2 !== undefined) {
-            if ((p2 = (0, this.e2)(context)) !== this.s2) {
+          if (e2 !== undefined) {
+            if ((p2 = e2(context)) !== this.s2) {
               if (isOdd(p2)) return this.turn(this.aside(task, p0, p1), 2, p2);
               this.s2 = p2;
             }
             slot = 3;
-            if (g3 !== undefined) {
-              if ((p3 = (0, this.e3)(context)) !== this.s3) {
+            if (e3 !== undefined) {
+              if ((p3 = e3(context)) !== this.s3) {
                 if (isOdd(p3)) return this.turn(this.aside(task, p0, p1, p2), 3, p3);
                 this.s3 = p3;
               }
@@ -95,20 +94,12 @@ export class Frame extends Row implements FastPlan {
       if (this.passes) return pass(result);
       if (result instanceof Promise) promise = result;
       else if (isThenable(result)) promise = Promise.resolve(result);
-      else {
-        const call = this.aside(task, p0, p1, p2, p3);
-        call.life = context.life;
-        return this.settled(call, result);
-      }
+      else return this.settled(this.aside(task, p0, p1, p2, p3, context.life), result);
     } catch (error) {
       return this.fall(this.aside(task, p0, p1, p2, p3), slot, error);
     }
-    if (context.life !== undefined) {
-      // A call that has looked into the shared context has it for itself from now on.
-      const call = this.aside(task, p0, p1, p2, p3);
-      call.life = context.life;
-      return call.listen(promise);
-    }
+    // A call that has looked into the shared context has it for itself from now on.
+    if (context.life !== undefined) return this.aside(task, p0, p1, p2, p3, context.life).listen(promise);
     let { kept } = this;
     if (kept === undefined || kept.p0 !== p0 || kept.p1 !== p1 || kept.p2 !== p2 || kept.p3 !== p3) {
       kept = this.keep(p0, p1, p2, p3);
@@ -120,35 +111,35 @@ export class Frame extends Row implements FastPlan {
 
   /** With a context of its own. */
   private goAlone(task: Task<unknown>): Promise<unknown> {
-    const { g0, g1, g2, g3, outside } = this;
+    const { e0, e1, e2, e3, outside } = this;
     const call = new Racer(this, task);
     let permit: unknown;
     let slot = 0;
     let promise: Promise<unknown>;
     try {
-      if (g0 !== undefined) {
-        if ((permit = (0, this.e0)(outside > 0 ? nobody : call)) !== this.s0) {
+      if (e0 !== undefined) {
+        if ((permit = e0(outside > 0 ? nobody : call)) !== this.s0) {
           if (isOdd(permit)) return this.turn(call, 0, permit);
           this.s0 = permit;
         }
         call.p0 = permit;
         slot = 1;
-        if (g1 !== undefined) {
-          if ((permit = (0, this.e1)(outside > 1 ? nobody : call)) !== this.s1) {
+        if (e1 !== undefined) {
+          if ((permit = e1(outside > 1 ? nobody : call)) !== this.s1) {
             if (isOdd(permit)) return this.turn(call, 1, permit);
             this.s1 = permit;
           }
           call.p1 = permit;
           slot = 2;
-          if (g2 !== undefined) {
-            if ((permit = (0, this.e2)(outside > 2 ? nobody : call)) !== this.s2) {
+          if (e2 !== undefined) {
+            if ((permit = e2(outside > 2 ? nobody : call)) !== this.s2) {
               if (isOdd(permit)) return this.turn(call, 2, permit);
               this.s2 = permit;
             }
             call.p2 = permit;
             slot = 3;
-            if (g3 !== undefined) {
-              if ((permit = (0, this.e3)(outside > 3 ? nobody : call)) !== this.s3) {
+            if (e3 !== undefined) {
+              if ((permit = e3(outside > 3 ? nobody : call)) !== this.s3) {
                 if (isOdd(permit)) return this.turn(call, 3, permit);
                 this.s3 = permit;
               }
@@ -190,45 +181,25 @@ export class Frame extends Row implements FastPlan {
   }
 
   /** A call that goes on without the context it had. */
-  private aside(task: Task<unknown>, p0?: unknown, p1?: unknown, p2?: unknown, p3?: unknown): Racer {
-    const call = new Racer(this, task);
-    call.p0 = p0;
-    call.p1 = p1;
-    call.p2 = p2;
-    call.p3 = p3;
-    return call;
+  private aside(task: Task<unknown>, p0?: unknown, p1?: unknown, p2?: unknown, p3?: unknown, life?: Life): Racer {
+    return Object.assign(new Racer(this, task), { p0, p1, p2, p3, life });
   }
 
   // Closures are made in functions of their own: what one of them captures would live on the heap for every call of the
   // function around it, whichever way that call goes.
 
   private keep(p0: unknown, p1: unknown, p2: unknown, p3: unknown): Kept {
-    const { g0, l0, g1 } = this;
     const outlast = (value: unknown): Promise<unknown> =>
       this.resume(this.aside(nothing), [p0, p1, p2, p3], succeeded(value));
     const thrown = (error: unknown): never => {
       this.leave(kept, failed(error), nobody);
       throw error;
     };
-    const given =
-      g1 !== undefined
-        ? (value: unknown): unknown => {
-            if (isHeld(value)) return outlast(value);
-            this.leave(kept, { ok: true, value }, nobody);
-            return value;
-          }
-        : g0 === undefined
-          ? (value: unknown): unknown => (isHeld(value) ? outlast(value) : value)
-          : (value: unknown): unknown => {
-              if (isHeld(value)) return outlast(value);
-              try {
-                const told = l0(p0, { ok: true, value }, nobody);
-                if (told !== undefined) hear(told);
-              } catch (error) {
-                reportError(error);
-              }
-              return value;
-            };
+    const given = (value: unknown): unknown => {
+      if (isHeld(value)) return outlast(value);
+      this.leave(kept, { ok: true, value }, nobody);
+      return value;
+    };
     const kept = { p0, p1, p2, p3, given, thrown };
     this.kept = kept;
     return kept;

@@ -84,28 +84,24 @@ export function rowOf(policy: Policy<unknown> & Joinable): readonly Part[] {
  * Members keep their getters: `state` and `running` are read when asked for. All policies have the getter of a name in
  * common, or V8 would take every second policy of a kind for a dictionary, whose `execute` is looked up by hash.
  */
-function joined(row: readonly Part[], members: object = {}): Policy<unknown> & Joinable {
+function joined(row: readonly Part[], members: object = {}): Policy<unknown> {
   const frame = framed(row);
   const execute = <T>(task: Task<T>, options?: Parameters<Policy['execute']>[1]) => frame.execute(task, options);
   const policy = { execute };
   for (const key of Reflect.ownKeys(members)) {
     const member = Object.getOwnPropertyDescriptor(members, key) as PropertyDescriptor;
-    Object.defineProperty(policy, key, member.get === undefined ? member : { ...member, get: getterOf(key) });
+    if (member.get) member.get = getters[key] ??= getter(key);
+    Object.defineProperty(policy, key, member);
   }
   return Object.defineProperty(policy, parts, { value: { row, execute, members } });
 }
 
-const getters: Map<PropertyKey, () => unknown> = /* @__PURE__ */ new Map();
+const getters: Record<PropertyKey, () => unknown> = /* @__PURE__ */ Object.create(null);
 
-function getterOf(key: PropertyKey): () => unknown {
-  let getter = getters.get(key);
-  if (getter === undefined) {
-    getter = function (this: Joinable) {
-      return Reflect.get(this[parts]?.members ?? {}, key);
-    };
-    getters.set(key, getter);
-  }
-  return getter;
+function getter(key: PropertyKey) {
+  return function (this: Required<Joinable>): unknown {
+    return (this[parts].members as Record<PropertyKey, unknown>)[key];
+  };
 }
 
 /** One frame up to the first policy that runs round what is inside it, whose task is the frame of the rest. */

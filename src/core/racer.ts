@@ -89,18 +89,13 @@ export class Racer extends Scope implements Permits, Expiring {
   }
 
   grant(slot: number, permit: unknown): void {
-    if (slot === 0) this.p0 = permit;
-    else if (slot === 1) this.p1 = permit;
-    else if (slot === 2) this.p2 = permit;
-    else if (slot === 3) this.p3 = permit;
+    if (slot < 4) this[`p${slot as 0 | 1 | 2 | 3}`] = permit;
     else (this.more ??= []).push(permit);
   }
 
   listen(task: Promise<unknown>): Promise<unknown> {
     const { watcher } = this.frame;
-    return watcher === undefined
-      ? task.then(this.given.bind(this), this.thrown.bind(this))
-      : this.race(task, watcher);
+    return watcher === undefined ? task.then(this.given.bind(this), this.thrown.bind(this)) : this.race(task, watcher);
   }
 
   private race(task: Promise<unknown>, watcher: Layer): Promise<unknown> {

@@ -43,18 +43,14 @@ export class Row {
   /** Slots up to and with the guard that watches: they are outside its scope. */
   protected readonly outside: number;
   protected readonly further: readonly Layer[];
-  protected readonly g0: Layer | undefined;
-  protected readonly g1: Layer | undefined;
-  protected readonly g2: Layer | undefined;
-  protected readonly g3: Layer | undefined;
-  protected readonly e0: Enter;
-  protected readonly e1: Enter;
-  protected readonly e2: Enter;
-  protected readonly e3: Enter;
-  protected readonly l0: Leave;
-  protected readonly l1: Leave;
-  protected readonly l2: Leave;
-  protected readonly l3: Leave;
+  protected readonly e0: Enter | undefined;
+  protected readonly e1: Enter | undefined;
+  protected readonly e2: Enter | undefined;
+  protected readonly e3: Enter | undefined;
+  protected readonly l0: Leave | undefined;
+  protected readonly l1: Leave | undefined;
+  protected readonly l2: Leave | undefined;
+  protected readonly l3: Leave | undefined;
   protected s0: unknown = undefined;
   protected s1: unknown = undefined;
   protected s2: unknown = undefined;
@@ -79,10 +75,6 @@ export class Row {
     this.places = places;
     this.outside = places.filter((i) => i <= place).length;
     this.further = further;
-    this.g0 = g0;
-    this.g1 = g1;
-    this.g2 = g2;
-    this.g3 = g3;
     this.e0 = freed(g0, 'enter');
     this.e1 = freed(g1, 'enter');
     this.e2 = freed(g2, 'enter');
@@ -95,35 +87,35 @@ export class Row {
 
   /** Leaves from the inside out. Written out: it is the larger part of what a call costs. */
   leave(permits: Permits, outcome: Outcome, context: Context): void {
-    const { g0, g1, g2, g3, outside } = this;
-    if (g3 !== undefined && permits.more !== undefined) this.leaveFurther(permits.more, outcome, context);
-    if (g0 === undefined) return;
-    if (g1 !== undefined) {
-      if (g2 !== undefined) {
-        if (g3 !== undefined) {
+    const { l0, l1, l2, l3, outside } = this;
+    if (l3 !== undefined && permits.more !== undefined) this.leaveFurther(permits.more, outcome, context);
+    if (l0 === undefined) return;
+    if (l1 !== undefined) {
+      if (l2 !== undefined) {
+        if (l3 !== undefined) {
           try {
-            const told = (0, this.l3)(permits.p3, outcome, outside > 3 ? nobody : context);
+            const told = l3(permits.p3, outcome, outside > 3 ? nobody : context);
             if (told !== undefined) hear(told);
           } catch (error) {
             reportError(error);
           }
         }
         try {
-          const told = (0, this.l2)(permits.p2, outcome, outside > 2 ? nobody : context);
+          const told = l2(permits.p2, outcome, outside > 2 ? nobody : context);
           if (told !== undefined) hear(told);
         } catch (error) {
           reportError(error);
         }
       }
       try {
-        const told = (0, this.l1)(permits.p1, outcome, outside > 1 ? nobody : context);
+        const told = l1(permits.p1, outcome, outside > 1 ? nobody : context);
         if (told !== undefined) hear(told);
       } catch (error) {
         reportError(error);
       }
     }
     try {
-      const told = (0, this.l0)(permits.p0, outcome, outside > 0 ? nobody : context);
+      const told = l0(permits.p0, outcome, outside > 0 ? nobody : context);
       if (told !== undefined) hear(told);
     } catch (error) {
       reportError(error);
@@ -153,7 +145,7 @@ export class Row {
  * A function of a layer that is called without the layer. V8 sees which function that is, also where it is a closure of
  * many, and inlines it; what is called through `call` it never does. One that speaks of `this` is bound.
  */
-function freed(layer: Layer | undefined, of: 'enter' | 'leave'): (...given: unknown[]) => unknown {
-  const own = (layer?.[of] ?? nothing) as (...given: unknown[]) => unknown;
-  return /\b(this|super|eval)\b|\[native code\]/.test(Function.prototype.toString.call(own)) ? own.bind(layer) : own;
+function freed(layer: Layer | undefined, of: 'enter' | 'leave'): ((...given: unknown[]) => unknown) | undefined {
+  const own = layer && ((layer[of] ?? nothing) as (...given: unknown[]) => unknown);
+  return own && /\b(this|super|eval)\b|\[native/.test(Function.prototype.toString.call(own)) ? own.bind(layer) : own;
 }

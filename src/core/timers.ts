@@ -76,8 +76,8 @@ export class TimeoutQueue {
     call.expire = expire;
     // A call whose deadline has been read already brings a batch of its own, and no step's timer.
     const stamped = this.step === 0 || call.batch !== undefined;
-    if (call.batch !== undefined) call.batch = { due: dueOf(call.batch), queue: this };
-    else call.batch = this.step === 0 ? this.open() : (this.batch ??= this.open());
+    call.batch ??= this.step === 0 ? this.open() : (this.batch ??= this.open());
+    if (call.batch.queue !== this) call.batch = { due: dueOf(call.batch), queue: this };
     const { last } = this;
     if (last === undefined) call.previous = call.next = call;
     else {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { expect, test } from 'vitest';
 import { constant } from '../../src/algorithms/backoff.ts';
 import type { TripRule } from '../../src/algorithms/trip-rules.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
 import { guard, pipeline, recovery } from '../../src/core/pipeline.ts';
 import type { CallOptions, Context, Policy, Task } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
@@ -434,4 +435,57 @@ test('members of a policy keep their getters, and are read when asked for', () =
   assert.equal(policy.state, 'one');
   state = 'two';
   assert.equal(policy.state, 'two');
+});
+
+test('a guard that is an object of a class, or speaks of itself, is called as one', async () => {
+  class Counter {
+    entered = 0;
+    #left = 0;
+    enter() {
+      this.entered++;
+    }
+    leave() {
+      this.#left++;
+    }
+    get left() {
+      return this.#left;
+    }
+  }
+  const own = new Counter();
+  const literal = {
+    log: [] as string[],
+    enter() {
+      this.log.push('enter');
+    },
+    leave(_permit: unknown, outcome: Outcome) {
+      this.log.push(`leave ${outcome.ok}`);
+    },
+  };
+  const both = pipeline(guard(own), guard(literal));
+  assert.equal(await both.execute(() => 1), 1);
+  assert.equal(await both.execute(async () => 2), 2);
+  assert.deepEqual([own.entered, own.left], [2, 2]);
+  assert.deepEqual(literal.log, ['enter', 'leave true', 'enter', 'leave true']);
+});
+
+test('members with getters are read when asked for, by name or by symbol, also in what inherits from the policy', () => {
+  const made = (start: number) => {
+    let at = start;
+    const log = Symbol.for('log');
+    const members = {
+      get at() {
+        return at;
+      },
+      move: () => void at++,
+      get [log]() {
+        return [at];
+      },
+    };
+    return guard({}, members);
+  };
+  const [one, two] = [made(1), made(10)];
+  one.move();
+  assert.deepEqual([one.at, two.at], [2, 10]);
+  assert.deepEqual(Reflect.get(two, Symbol.for('log')), [10]);
+  assert.equal(Object.create(one).at, 2);
 });
