@@ -95,7 +95,12 @@ export {
 export { type HealthCheckEvent, type HealthCheckOptions, healthCheck } from './compositions/health-check.ts';
 export { type HeartbeatOptions, heartbeat } from './compositions/heartbeat.ts';
 export { type LintNote, type LintOptions, lint } from './compositions/lint.ts';
-export { type Balancer, type LoadBalancerOptions, loadBalancer } from './compositions/load-balancer.ts';
+export {
+  type Balancer,
+  type LoadBalancerEvent,
+  type LoadBalancerOptions,
+  loadBalancer,
+} from './compositions/load-balancer.ts';
 export {
   type LoadThrough,
   type LoadThroughEvent,

@@ -56,7 +56,7 @@ test('holdfast exports these types', () => {
   assert.deepEqual(
     types('index.ts'),
     words(`
-      AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Target Endpoint Picker PickCall Health Balancer LoadBalancerOptions LatencyOptions
+      AddedOf CallOptions Context Milliseconds Policy Task Keyed Router Target Endpoint Picker PickCall Health Balancer LoadBalancerEvent LoadBalancerOptions LatencyOptions
       HealthCheckEvent HealthCheckOptions HeartbeatOptions PhiAccrual PhiAccrualOptions OutlierEjectionEvent OutlierEjectionOptions
       Clock Random Listener ErrorDetails
       Outcome Verdict Classify Guard Recovery Answer Call

@@ -7,26 +7,40 @@ const overprovision = 1.4;
 
 /** What the eligible are chosen by. */
 export interface EligibleRules {
-  /** Below this share of targets that are up, all are eligible but the draining: from 0 to 1, 0 is never. */
-  readonly panicThreshold: number;
   /** Whose targets are preferred. */
   readonly zone: string | undefined;
   readonly random: Random;
 }
 
-/** Who is there. It holds until somebody comes, goes, or changes state: most calls find it as the one before left it. */
-export interface Roll<E extends Endpoint> {
+/** Those of one priority. */
+interface Level<E extends Endpoint> {
   /** All but the draining. */
   readonly all: readonly E[];
   readonly up: readonly E[];
-  /** Whether all are of one priority. */
-  readonly equals: boolean;
+  /** Whether so few are up that calls go to all of them. */
+  readonly panics: boolean;
 }
 
-export function rollOf<E extends Endpoint>(endpoints: Iterable<E>): Roll<E> {
+/** Who is there. It holds until somebody comes, goes, or changes state: most calls find it as the one before left it. */
+export interface Roll<E extends Endpoint> extends Level<E> {
+  /** By priority, each with its percent of the calls; none where all are of one priority. */
+  readonly levels: readonly (Level<E> & { readonly load: number })[];
+}
+
+/** @param panicThreshold below this share of targets that are up, all are eligible: from 0 to 1, 0 is never */
+export function rollOf<E extends Endpoint>(endpoints: Iterable<E>, panicThreshold: number): Roll<E> {
   const all = [...endpoints].filter(({ state }) => state !== 'draining');
   const up = all.filter(({ state }) => state === 'up');
-  return { all, up, equals: all.every((endpoint) => priorityOf(endpoint) === priorityOf(all[0] as E)) };
+  const priorities = [...new Set(all.map(priorityOf))].sort((a, b) => a - b);
+  if (priorities.length < 2) return { all, up, panics: up.length < panicThreshold * all.length, levels: [] };
+  const members = priorities.map((priority) => {
+    const ofIt = (endpoint: E): boolean => priorityOf(endpoint) === priority;
+    return { all: all.filter(ofIt), up: up.filter(ofIt) };
+  });
+  const counts = members.map((level) => ({ healthy: level.up.length, total: level.all.length }));
+  const { load, panic } = priorityShares(counts, panicThreshold);
+  const levels = members.map((level, i) => ({ ...level, load: load[i] as number, panics: panic[i] as boolean }));
+  return { all, up, panics: levels.some((level) => level.panics && level.load > 0), levels };
 }
 
 /**
@@ -37,11 +51,11 @@ export function rollOf<E extends Endpoint>(endpoints: Iterable<E>): Roll<E> {
  * Priorities, panic threshold and overprovisioning factor as in Envoy.
  */
 export function eligible<E extends Endpoint>(
-  { all, up, equals }: Roll<E>,
+  roll: Roll<E>,
   rules: EligibleRules,
   tried: ReadonlySet<string>,
 ): readonly E[] {
-  const level = equals ? { all, up, panics: up.length < rules.panicThreshold * all.length } : drawn(all, rules);
+  const level = roll.levels.length === 0 ? roll : drawn(roll, rules.random);
   const healthy = level.panics ? level.all : level.up;
   const near =
     level.panics || rules.zone === undefined ? healthy : preferred(level.all, level.up, rules.zone, rules.random);
@@ -49,8 +63,8 @@ export function eligible<E extends Endpoint>(
   return (
     untried(near, tried) ??
     untried(healthy, tried) ??
-    untried(up, tried) ??
-    allButLast(level.panics ? level.all : up, tried)
+    untried(roll.up, tried) ??
+    allButLast(level.panics ? level.all : roll.up, tried)
   );
 }
 
@@ -59,18 +73,11 @@ function priorityOf({ target }: Endpoint): number {
 }
 
 /** Those of one priority, drawn by what share of the calls it gets. */
-function drawn<E extends Endpoint>(all: readonly E[], { panicThreshold, random }: EligibleRules) {
-  const priorities = [...new Set(all.map(priorityOf))].sort((a, b) => a - b);
-  const levels = priorities.map((priority) => {
-    const members = all.filter((endpoint) => priorityOf(endpoint) === priority);
-    return { all: members, up: members.filter(({ state }) => state === 'up') };
-  });
-  const counts = levels.map((level) => ({ healthy: level.up.length, total: level.all.length }));
-  const { load, panic } = priorityShares(counts, panicThreshold);
+function drawn<E extends Endpoint>({ levels }: Roll<E>, random: Random): Level<E> {
   let left = random() * 100;
   let chosen = 0;
-  while (left >= (load[chosen] as number)) left -= load[chosen++] as number;
-  return { ...(levels[chosen] as (typeof levels)[number]), panics: panic[chosen] as boolean };
+  while (left >= (levels[chosen]?.load as number)) left -= levels[chosen++]?.load as number;
+  return levels[chosen] as Level<E>;
 }
 
 /** Those of the zone, as long as enough of it is up for this call; else those of other zones. */

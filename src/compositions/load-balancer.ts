@@ -2,17 +2,18 @@ import { eligible, type Roll, rollOf } from '../algorithms/eligible.ts';
 import { leastLoaded } from '../algorithms/pick-latency.ts';
 import { slowStartShare } from '../algorithms/slow-start.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { isRejection, NoTargetError } from '../core/errors.ts';
-import type { Health } from '../core/health.ts';
+import { NoTargetError } from '../core/errors.ts';
+import { emit, hear, type Listener, reportError } from '../core/events.ts';
+import { type Health, tell } from '../core/health.ts';
 import { checked, duration, iterable, number, object, objectWith, positive, shown, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
-import type { Context, Milliseconds } from '../core/policy.ts';
+import { Place, PlacedCall } from '../core/placed-call.ts';
+import type { Milliseconds } from '../core/policy.ts';
 import { rejectSoon } from '../core/promise.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import type { Endpoint, Picker, Router, Target } from '../core/router.ts';
-import { memoryOf } from '../core/scope.ts';
 import { priority } from '../core/targets.ts';
-import { type Host, Visit } from '../core/visit.ts';
+import { Tries } from '../core/tried.ts';
 
 export interface LoadBalancerOptions<T extends Target> {
   /** Where calls may go: each has a name of its own and, where it differs, a weight above 0. There may be none yet. */
@@ -35,10 +36,29 @@ export interface LoadBalancerOptions<T extends Target> {
   zone?: string | undefined;
   clock?: Clock | undefined;
   random?: Random | undefined;
+  /** Carried by events and errors. Default `'loadBalancer'`. */
+  name?: string | undefined;
+  onEvent?: Listener<LoadBalancerEvent> | undefined;
 }
 
+export type LoadBalancerEvent =
+  /** A target was added or removed, or the last call to one that was to be drained has ended. */
+  | { readonly type: 'added' | 'removed' | 'drained'; readonly name: string; readonly target: string }
+  /**
+   * So few are up that health is not believed any more, of all or of those of a priority; and then it is again. Noticed at
+   * the next call.
+   */
+  | { readonly type: 'panic' | 'panic-over'; readonly name: string; readonly up: number; readonly targets: number }
+  /** A call was turned away: `targets` says what keeps calls from each. */
+  | { readonly type: 'no-target'; readonly name: string; readonly targets: ReadonlyMap<string, string> };
+
 export interface Balancer<T extends Target = Target> extends Router<T>, Disposable {
-  /** The same, for calls about this key: what `consistentHash` picks by. */
+  /**
+   * The same, for calls about this key: what `consistentHash` picks by. What one execution has tried for a key counts for
+   * that key alone.
+   *
+   * @throws {TypeError} for a key that is no string
+   */
   forKey(key: string): Router<T>;
   /** @throws {RangeError | TypeError} for a name that is there already, and for a target that is none */
   add(target: T): void;
@@ -55,63 +75,6 @@ export interface Balancer<T extends Target = Target> extends Router<T>, Disposab
 }
 
 const nobodyTried: ReadonlySet<string> = /* @__PURE__ */ new Set();
-
-/** An endpoint, and who waits for it to be drained. */
-class Place<T extends Target> implements Endpoint<T> {
-  readonly target: T;
-  weight: number;
-  pending = 0;
-  state: Endpoint['state'] = 'up';
-  /** When it came, or came back; `-Infinity` if it was there from the start. */
-  since: Milliseconds;
-  drained: (() => void)[] = [];
-
-  constructor(target: T, since: Milliseconds) {
-    this.target = target;
-    this.weight = target.weight ?? 1;
-    this.since = since;
-  }
-}
-
-/** A call to an endpoint. */
-class PlacedCall<T extends Target> extends Visit {
-  private readonly place: Place<T>;
-  private readonly tried: Set<string> | undefined;
-  private readonly told: (
-    place: Place<T>,
-    verdict: Verdict,
-    elapsed: Milliseconds,
-    now: Milliseconds,
-    turnedAway: boolean,
-  ) => void;
-
-  constructor(
-    host: Host & { readonly told: PlacedCall<T>['told'] },
-    context: Context,
-    began: Milliseconds,
-    place: Place<T>,
-    tried: Set<string> | undefined,
-  ) {
-    super(host, context, began);
-    this.place = place;
-    this.tried = tried;
-    this.told = host.told;
-    place.pending++;
-  }
-
-  protected override judge(verdict: Verdict, elapsed: Milliseconds, now: Milliseconds): void {
-    const { outcome } = this;
-    // Who has answered need not be avoided by what else the same execution does.
-    if (verdict === 'success') this.tried?.delete(this.place.target.name);
-    this.told(this.place, verdict, elapsed, now, outcome?.ok === false && isRejection(outcome.error));
-  }
-
-  protected override leave(): void {
-    const { place } = this;
-    if (--place.pending > 0) return;
-    for (const drained of place.drained.splice(0)) drained();
-  }
-}
 
 /**
  * Spreads calls over targets: each try of a routed task gets a target picked for it. Targets come and go while it runs.
@@ -140,6 +103,8 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     zone,
     clock = systemClock,
     random = systemRandom,
+    name = 'loadBalancer',
+    onEvent,
   } = checked('loadBalancer', options, {
     targets: iterable,
     pick: objectWith('pick'),
@@ -149,25 +114,37 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     zone: typed('string'),
     clock: objectWith('now', 'coarse', 'schedule'),
     random: typed('function'),
+    name: typed('string'),
+    onEvent: typed('function'),
   });
   const places = new Map<string, Place<T>>();
   const classify = health.find((monitor) => monitor.classify !== undefined)?.classify ?? classifyGuarded;
   const host = { clock, classify, told };
-  const rules = { panicThreshold, zone, random };
+  const rules = { zone, random };
+  const tries = new Tries();
   /** Whether a target may change though nobody touches it. */
   const changing = health.length > 0 || slowStart > 0;
   /** Undefined once it holds no more. */
   let roll: Roll<Place<T>> | undefined;
+  let panicking = false;
   iterable('loadBalancer: targets', targets);
   for (const target of targets) add(target, -Infinity);
 
   return {
     ...routerFor(undefined),
-    forKey: routerFor,
-    add: (target) => add(target, clock.now()),
-    remove(name) {
+    forKey(key) {
+      typed('string')('loadBalancer: key', key);
+      return routerFor(key);
+    },
+    add(target) {
+      add(target, clock.now());
+      emit(onEvent, { type: 'added', name, target: target.name });
+    },
+    remove(target) {
       roll = undefined;
-      return places.delete(name);
+      const was = places.delete(target);
+      if (was) emit(onEvent, { type: 'removed', name, target });
+      return was;
     },
     drain,
     get endpoints() {
@@ -185,8 +162,11 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     return {
       route: (task) => (context) => {
         const now = clock.now();
-        const tried = triedIn(context);
+        const tried = tries.of(context, key);
         try {
+          // Who is gone for good need not be remembered: an execution may go on for ever.
+          if (tried !== undefined && tried.size > places.size)
+            for (const each of tried) if (!places.has(each)) tried.delete(each);
           const place = choose(key, now, tried ?? nobodyTried);
           const { name } = place.target;
           // The last one tried is the last in the set.
@@ -200,29 +180,34 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     };
   }
 
-  /** What the execution has tried so far; undefined where nothing leads from one try to the next. */
-  function triedIn(context: Context): Set<string> | undefined {
-    const memory = memoryOf(context);
-    let tried = memory?.get(host) as Set<string> | undefined;
-    if (tried === undefined) memory?.set(host, (tried = new Set()));
-    return tried;
-  }
-
   function choose(key: string | undefined, now: Milliseconds, tried: ReadonlySet<string>): Place<T> {
     if (changing) for (const place of places.values()) look(place, now);
-    const among = eligible((roll ??= rollOf(places.values())), rules, tried);
+    const among = eligible(roll ?? callRoll(), rules, tried);
     if (among.length === 0) throw noTarget();
     const picked = pick.pick(among, { key, now, random, tried }) as Place<T> | undefined;
     if (picked !== undefined && among.includes(picked)) return picked;
     throw new TypeError('loadBalancer: pick must give one of the eligible');
   }
 
+  function callRoll(): Roll<Place<T>> {
+    // What a listener does now may make it out of date.
+    const called = (roll = rollOf(places.values(), panicThreshold));
+    const { panics, up, all } = called;
+    if (panics !== panicking) {
+      panicking = panics;
+      emit(onEvent, { type: panics ? 'panic' : 'panic-over', name, up: up.length, targets: all.length });
+    }
+    return called;
+  }
+
   function look(place: Place<T>, now: Milliseconds): void {
     const { target, state } = place;
-    if (state !== 'draining') {
-      place.state = stateOf(target, now);
-      if (place.state !== state) roll = undefined;
-      if (place.state === 'up' && state !== 'up') place.since = now;
+    const seen = state === 'draining' ? state : stateOf(target, now);
+    // Whoever was asked may have had it drained.
+    if (seen !== state && place.state === state) {
+      place.state = seen;
+      roll = undefined;
+      if (seen === 'up') place.since = now;
     }
     if (slowStart > 0) place.weight = (target.weight ?? 1) * slowStartShare(now - place.since, slowStart);
   }
@@ -243,8 +228,12 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     turnedAway: boolean,
   ): void {
     // Whose own circuit is open has nothing in flight, and would draw all calls to it.
-    pick.settled?.(place, turnedAway ? 'failure' : verdict, elapsed, now);
-    for (const monitor of health) monitor.record?.(place.target, verdict, elapsed, now);
+    try {
+      hear(pick.settled?.(place, turnedAway ? 'failure' : verdict, elapsed, now));
+    } catch (error) {
+      reportError(error);
+    }
+    for (const monitor of health) tell(monitor, place.target, verdict, elapsed, now);
   }
 
   function add(target: T, since: Milliseconds): void {
@@ -258,23 +247,23 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     roll = undefined;
   }
 
-  async function drain(name: string): Promise<void> {
-    const place = places.get(name);
-    if (place === undefined) throw new RangeError(`loadBalancer: drain must name a target, got ${shown(name)}`);
+  async function drain(target: string): Promise<void> {
+    const place = places.get(target);
+    if (place === undefined) throw new RangeError(`loadBalancer: drain must name a target, got ${shown(target)}`);
+    const first = place.state !== 'draining';
     place.state = 'draining';
     roll = undefined;
     if (place.pending > 0) await new Promise<void>((resolve) => place.drained.push(resolve));
+    if (first) emit(onEvent, { type: 'drained', name, target });
   }
 
   function noTarget(): NoTargetError {
-    const states = new Map<string, string>();
-    for (const { target, state } of places.values()) states.set(target.name, state);
-    const each = [...states].map(([name, state]) => `${name} is ${state}`);
-    return new NoTargetError({
-      name: 'loadBalancer',
-      message: states.size === 0 ? 'there are no targets' : `no target is eligible: ${each.join(', ')}`,
-      targets: states,
-    });
+    const targets = new Map<string, string>();
+    for (const { target, state } of places.values()) targets.set(target.name, state);
+    emit(onEvent, { type: 'no-target', name, targets });
+    const each = [...targets].map(([target, state]) => `${target} is ${state}`);
+    const message = targets.size === 0 ? 'there are no targets' : `no target is eligible: ${each.join(', ')}`;
+    return new NoTargetError({ name, message, targets });
   }
 }
 

@@ -1,3 +1,4 @@
+import { hear, reportError } from './events.ts';
 import type { Classify, Verdict } from './outcome.ts';
 import type { Milliseconds } from './policy.ts';
 import type { Target } from './router.ts';
@@ -10,4 +11,19 @@ export interface Health<T extends Target = Target> {
   record?(target: T, verdict: Verdict, elapsed: Milliseconds, now: Milliseconds): void;
   /** What is a failure to it, where that is not what guards take for one. */
   readonly classify?: Classify | undefined;
+}
+
+/** Tells it of a call; what it throws, or a promise it gives rejects with, is reported, and changes nothing. */
+export function tell<T extends Target>(
+  health: Health<T>,
+  target: T,
+  verdict: Verdict,
+  elapsed: Milliseconds,
+  now: Milliseconds,
+): void {
+  try {
+    hear(health.record?.(target, verdict, elapsed, now));
+  } catch (error) {
+    reportError(error);
+  }
 }

@@ -39,7 +39,7 @@ export interface PickCall {
 
 /** Chooses where a call goes. */
 export interface Picker {
-  /** One of the eligible, of which there is one or more. */
+  /** One of the eligible, of which there is one or more. They are only to be read: the next call may be shown the same list. */
   pick<T extends Target>(eligible: readonly Endpoint<T>[], call: PickCall): Endpoint<T>;
   /** A call has ended, or a timeout has given it up. */
   settled?(endpoint: Endpoint, verdict: Verdict, elapsed: Milliseconds, now: Milliseconds): void;

@@ -6,7 +6,7 @@ import { seededRandom } from '../../src/testing/seeded-random.ts';
 import envoy from '../vectors/traffic-priority-failover-envoy.json' with { type: 'json' };
 
 const random = seededRandom(5);
-const rules = { panicThreshold: 0.5, zone: undefined, random };
+const rules = { zone: undefined, random };
 
 /** So many of so many are up, for each priority. */
 function pool(...levels: { healthy: number; total: number }[]): Endpoint[] {
@@ -23,7 +23,11 @@ const names = (endpoints: readonly Endpoint[]): string => endpoints.map(({ targe
 test('shares calls among priorities as Envoy does, and goes to all of one that panics', () => {
   for (const { hosts, load, panic } of envoy.cases) {
     const all = pool(...hosts);
-    const roll = rollOf(all);
+    const roll = rollOf(all, 0.5);
+    assert.equal(
+      roll.panics,
+      panic.some((panics, i) => panics && (load[i] as number) > 0),
+    );
     const counts = hosts.map(() => 0);
     for (let call = 0; call < 10_000; call++) {
       const got = eligible(roll, rules, new Set());
@@ -39,7 +43,7 @@ test('shares calls among priorities as Envoy does, and goes to all of one that p
 });
 
 test('a retry goes on to the next priority once all of the first have been tried', () => {
-  const all = rollOf(pool({ healthy: 2, total: 2 }, { healthy: 1, total: 1 }));
+  const all = rollOf(pool({ healthy: 2, total: 2 }, { healthy: 1, total: 1 }), 0.5);
   assert.equal(names(eligible(all, rules, new Set())), '0a 0b');
   assert.equal(names(eligible(all, rules, new Set(['0a']))), '0b');
   assert.equal(names(eligible(all, rules, new Set(['0a', '0b']))), '1a');
@@ -47,7 +51,7 @@ test('a retry goes on to the next priority once all of the first have been tried
 });
 
 test('finds nobody where none is up and there is no panic', () => {
-  const all = rollOf(pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 }));
-  assert.equal(eligible(all, { ...rules, panicThreshold: 0 }, new Set()).length, 0);
-  assert.ok(eligible(all, rules, new Set()).length > 0);
+  const all = pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 });
+  assert.equal(eligible(rollOf(all, 0), rules, new Set()).length, 0);
+  assert.ok(eligible(rollOf(all, 0.5), rules, new Set()).length > 0);
 });

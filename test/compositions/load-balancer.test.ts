@@ -4,8 +4,13 @@ import { outlierEjection } from '../../src/algorithms/outlier.ts';
 import { leastConnections, roundRobin, uniformRandom } from '../../src/algorithms/pick.ts';
 import { consistentHash } from '../../src/algorithms/pick-hash.ts';
 import { weightedRoundRobin } from '../../src/algorithms/pick-weighted.ts';
-import { type LoadBalancerOptions, loadBalancer } from '../../src/compositions/load-balancer.ts';
+import {
+  type LoadBalancerEvent,
+  type LoadBalancerOptions,
+  loadBalancer,
+} from '../../src/compositions/load-balancer.ts';
 import { NoTargetError, RejectedError } from '../../src/core/errors.ts';
+import { onListenerError } from '../../src/core/events.ts';
 import type { Health } from '../../src/core/health.ts';
 import { held } from '../../src/core/held.ts';
 import type { Verdict } from '../../src/core/outcome.ts';
@@ -466,6 +471,8 @@ test('refuses options and targets that make no sense [7]', () => {
     [{ panicThreshold: NaN }, RangeError, /panicThreshold/],
     [{ zone: 5 }, TypeError, /zone/],
     [{ random: 5 }, TypeError, /random/],
+    [{ name: 5 }, TypeError, /name/],
+    [{ onEvent: {} }, TypeError, /onEvent/],
     [{ clock: {} }, TypeError, /clock/],
     [{ target: [] }, TypeError, /unknown option "target"; did you mean "targets"/],
   ] as const) {
@@ -474,10 +481,203 @@ test('refuses options and targets that make no sense [7]', () => {
   const nodes = balancer({ targets: abc });
   assert.throws(() => nodes.add({ name: 'a' }), RangeError);
   assert.equal(nodes.endpoints.length, 3);
+  for (const key of [undefined, null, 5])
+    assert.throws(() => nodes.forKey(key as unknown as string), /loadBalancer: key must be a string/);
 });
 
 test('refuses a picker that picks anything else', async () => {
   const other = balancer({ targets: abc }).endpoints[0];
   const pick = { pick: () => other } as unknown as Picker;
   await assert.rejects(names(balancer({ targets: abc, pick }), 1), /pick must give one of the eligible/);
+});
+
+test('sends calls about one key to its target also where one execution makes many at once', async () => {
+  const targets = Array.from({ length: 5 }, (_, i) => ({ name: `t${i}` }));
+  const nodes = balancer({ targets, pick: consistentHash() });
+  const keys = Array.from({ length: 50 }, (_, i) => `key ${i}`);
+  const alone = await Promise.all(keys.map((key) => identity.execute(nodes.forKey(key).route(nameOf))));
+  const together = await identity.execute((context) =>
+    Promise.all(
+      keys.map((key) =>
+        identity.execute(
+          nodes.forKey(key).route(async ({ name }) => name),
+          context,
+        ),
+      ),
+    ),
+  );
+  assert.deepEqual(together, alone);
+  const [first, second] = await identity.execute(async (context) => {
+    const tried: string[] = [];
+    const fails = nodes.forKey('key 0').route(async ({ name }) => {
+      tried.push(name);
+      throw new Error('no');
+    });
+    for (let i = 0; i < 2; i++) await assert.rejects(identity.execute(fails, context));
+    return tried;
+  });
+  assert.equal(first, alone[0]);
+  assert.notEqual(second, first);
+});
+
+test('remembers no more targets for an execution than there are, however many come and go [37]', async () => {
+  let most = 0;
+  const pick: Picker = {
+    pick: (eligible, { tried }) => {
+      most = Math.max(most, tried.size);
+      return eligible[0] as (typeof eligible)[0];
+    },
+  };
+  for (const routerOf of [
+    (nodes: ReturnType<typeof balancer>) => nodes,
+    (nodes: ReturnType<typeof balancer>) => nodes.forKey('key'),
+  ]) {
+    const nodes = balancer({ targets: abc, pick });
+    let made = 0;
+    const task = routerOf(nodes).route(async ({ name }) => {
+      nodes.remove(name);
+      nodes.add({ name: `new ${made++}` });
+      throw new Error('no');
+    });
+    await assert.rejects(retry({ maxAttempts: 1_000, backoff: () => 0 }).execute(task), { message: 'no' });
+    assert.equal(made, 1_000);
+  }
+  assert.ok(most <= 3, `${most}`);
+});
+
+test('a picker or a health that fails when it is told keeps nothing from the others, and is reported [101]', async () => {
+  const reported: unknown[] = [];
+  const before = onListenerError((error) => reported.push((error as Error).message));
+  const told: string[] = [];
+  const fails = (message: string) => () => {
+    throw new Error(message);
+  };
+  const rejects = (message: string) => async (): Promise<void> => {
+    throw new Error(message);
+  };
+  for (const settled of [fails('picker throws'), rejects('picker rejects')]) {
+    const pick: Picker = { pick: (eligible) => eligible[0] as (typeof eligible)[0], settled };
+    const health: Health[] = [
+      { state: () => 'up', record: fails('health throws') },
+      { state: () => 'up', record: rejects('health rejects') },
+      { state: () => 'up', record: ({ name }) => told.push(name) },
+    ];
+    assert.equal(await identity.execute(balancer({ targets: abc, pick, health }).route(nameOf)), 'a');
+  }
+  await new Promise(setImmediate);
+  onListenerError(before);
+  assert.deepEqual(told, ['a', 'a']);
+  assert.deepEqual(reported.sort(), [
+    'health rejects',
+    'health rejects',
+    'health throws',
+    'health throws',
+    'picker rejects',
+    'picker throws',
+  ]);
+});
+
+test('a target that is drained by who is asked about it stays so', async () => {
+  const health: Health = {
+    state: (name) => {
+      if (name === 'a') void nodes.drain('a');
+      return name === 'a' ? 'down' : 'up';
+    },
+  };
+  const nodes = balancer({ targets: abc, health: [health] });
+  assert.equal(await names(nodes, 2), 'bc');
+  assert.equal(nodes.endpoints[0]?.state, 'draining');
+});
+
+test('tells of targets that come, go and are drained, of panic and its end, and of calls turned away', async () => {
+  const events: LoadBalancerEvent[] = [];
+  const down = new Set<string>();
+  const health: Health = { state: (name) => (down.has(name) ? 'down' : 'up') };
+  const nodes = balancer({
+    targets: abc,
+    health: [health],
+    panicThreshold: 0.5,
+    name: 'nodes',
+    onEvent: (event) => events.push(event),
+  });
+  const name = 'nodes';
+  const told = () => events.splice(0);
+  nodes.add({ name: 'd' });
+  assert.throws(() => nodes.add({ name: 'd' }));
+  nodes.remove('d');
+  nodes.remove('d');
+  assert.deepEqual(told(), [
+    { type: 'added', name, target: 'd' },
+    { type: 'removed', name, target: 'd' },
+  ]);
+  let finish = (): void => {};
+  const call = identity.execute(nodes.route(() => new Promise<void>((resolve) => (finish = resolve))));
+  const drained = [nodes.drain('a'), nodes.drain('a')];
+  assert.deepEqual(told(), []);
+  finish();
+  await Promise.all([call, ...drained]);
+  await nodes.drain('a');
+  assert.deepEqual(told(), [{ type: 'drained', name, target: 'a' }]);
+  down.add('b').add('c');
+  await names(nodes, 2);
+  down.delete('b');
+  await names(nodes, 2);
+  assert.deepEqual(told(), [
+    { type: 'panic', name, up: 0, targets: 2 },
+    { type: 'panic-over', name, up: 1, targets: 2 },
+  ]);
+  await nodes.drain('b');
+  await nodes.drain('c');
+  told();
+  await assert.rejects(names(nodes, 1), (error) => {
+    assert.ok(error instanceof NoTargetError);
+    assert.equal(error.name, 'nodes');
+    assert.deepEqual(told(), [{ type: 'no-target', name, targets: error.targets }]);
+    return true;
+  });
+});
+
+test('panics for those of a priority that gets calls, and says so', async () => {
+  const events: string[] = [];
+  const down = new Set<string>();
+  const nodes = balancer({
+    targets: [
+      { name: 'a' },
+      { name: 'b', zone: 'near' },
+      { name: 'c', priority: 1 },
+      { name: 'd', priority: 1, zone: 'near' },
+    ],
+    zone: 'near',
+    health: [{ state: (name) => (down.has(name) ? 'down' : 'up') }],
+    panicThreshold: 0.9,
+    onEvent: ({ type }) => events.push(type),
+  });
+  down.add('c').add('d');
+  assert.equal(await names(nodes, 2), 'bb');
+  assert.deepEqual(events, []);
+  down.add('b');
+  // The first priority alone can take 70 %, and the second nothing.
+  assert.deepEqual([...(await names(nodes, 4))].sort().join(''), 'aabb');
+  assert.deepEqual(events, ['panic']);
+});
+
+test('goes on whatever a listener does in an event', async () => {
+  const down = new Set<string>();
+  const nodes = balancer({
+    targets: abc,
+    health: [{ state: (name) => (down.has(name) ? 'down' : 'up') }],
+    panicThreshold: 0.5,
+    onEvent: ({ type }) => {
+      if (type === 'panic') nodes.add({ name: 'd' });
+      if (type === 'added') nodes.remove('a');
+      if (type === 'removed') void nodes.drain('c');
+      if (type === 'drained') nodes[Symbol.dispose]();
+      if (type === 'no-target') nodes.add({ name: 'e' });
+    },
+  });
+  down.add('a').add('b');
+  // Who was there when it began to look.
+  assert.equal((await names(nodes, 1)).length, 1);
+  await assert.rejects(names(nodes, 1), { message: 'there are no targets' });
+  assert.equal(await names(nodes, 2), 'ee');
 });
