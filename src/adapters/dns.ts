@@ -1,5 +1,13 @@
 /// <reference path="./dns-packet.d.ts" />
-import { type DnsPacket, type DnsQuery, hostAndPort, isAnswer, srvRecords } from '../algorithms/dns-packets.ts';
+import {
+  type DnsPacket,
+  type DnsQuery,
+  dnsName,
+  hostAndPort,
+  isAnswer,
+  srvRecords,
+  timeOf,
+} from '../algorithms/dns-packets.ts';
 import { type DnsRecord, type DnsTarget, targetsOf } from '../algorithms/dns-records.ts';
 import {
   refreshedTargets,
@@ -100,7 +108,7 @@ export function dnsTargets(options: DnsTargetsOptions): TargetSource<DnsTarget> 
     onEvent,
     resolve = inTurn(servers, clock, timeout, type === 'SRV' ? byPackets : byNode),
   } = checked('dnsTargets', options, {
-    hostname: typed('string'),
+    hostname: dnsName,
     type: oneOf('A', 'AAAA', 'SRV'),
     port: integer(1, 65_535),
     servers: addresses,
@@ -114,7 +122,7 @@ export function dnsTargets(options: DnsTargetsOptions): TargetSource<DnsTarget> 
     name: typed('string'),
     onEvent: typed('function'),
   });
-  typed('string')('dnsTargets: hostname', hostname);
+  dnsName('dnsTargets: hostname', hostname);
   if (type === 'SRV' && port !== undefined) throw new TypeError('dnsTargets: port and type "SRV" exclude each other');
   if (options.resolve && servers) throw new TypeError('dnsTargets: resolve and servers exclude each other');
   if (maxTtl < minTtl) throw new RangeError(`dnsTargets: maxTtl must be minTtl or more, got ${maxTtl}`);
@@ -244,7 +252,7 @@ async function byNode(server: string, { hostname, type, signal }: DnsQuestion): 
   const resolver = nodeResolver([server]);
   signal.addEventListener('abort', () => resolver.cancel());
   const records = await resolver[type === 'A' ? 'resolve4' : 'resolve6'](hostname, { ttl: true });
-  return records.map(({ address, ttl }) => ({ host: address, ttl: ttl * 1_000 }));
+  return records.map(({ address, ttl }) => ({ host: address, ttl: timeOf(ttl) }));
 }
 
 /** Asks for SRV. */

@@ -1,3 +1,5 @@
+import { shown, typed } from '../core/options.ts';
+import type { Milliseconds } from '../core/policy.ts';
 import type { DnsRecord } from './dns-records.ts';
 
 /** A question as it is sent, in the words of the package dns-packet. */
@@ -46,11 +48,29 @@ export function isAnswer({ flag_qr, id, questions: [asked] }: DnsPacket, query: 
 export function srvRecords({ rcode, answers }: DnsPacket): DnsRecord[] {
   if (rcode === 'NXDOMAIN') return [];
   if (rcode !== 'NOERROR') throw new Error(`the answer was ${rcode}`);
-  // Aliases on the way count too: they may end before the record does. A ttl with its highest bit set is none: RFC 2181.
-  const ttl = Math.min(...answers.map((answer) => (answer.ttl < 2 ** 31 ? answer.ttl * 1_000 : 0)));
+  // Aliases on the way count too: they may end before the record does.
+  const ttl = answers.reduce((least, answer) => Math.min(least, timeOf(answer.ttl)), Infinity);
   return answers
     .filter(({ type }) => type === 'SRV')
     .map(({ data: { target, port, priority, weight } }) => ({ host: target, port, priority, weight, ttl }));
+}
+
+/**
+ * A name as it can be sent: others go as a question about something else.
+ *
+ * @throws {RangeError | TypeError} for one that cannot: RFC 1035, section 2.3.4
+ */
+export function dnsName(label: string, value: unknown): void {
+  typed('string')(label, value);
+  if (!/^(?=.{1,253}\.?$)[!--/-~]{1,63}(?:\.[!--/-~]{1,63})*\.?$/.test(value as string))
+    throw new RangeError(
+      `${label} must have labels of 1 to 63 ASCII characters, and 253 in all at most, got ${shown(value)}`,
+    );
+}
+
+/** A ttl, given in seconds. One with its highest bit set is none: RFC 2181, section 8. */
+export function timeOf(ttl: number): Milliseconds {
+  return ttl < 2 ** 31 ? ttl * 1_000 : 0;
 }
 
 /** Of a server as `node:dns` writes it: `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:5353`. */

@@ -1,3 +1,4 @@
+import { integer, number, shown } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import type { Target } from '../core/router.ts';
 
@@ -49,20 +50,30 @@ export function targetsOf(
     const name = (host.includes(':') ? `[${host}]` : host) + (own === undefined ? '' : `:${own}`);
     if (!named.has(name)) named.set(name, own === undefined ? { name, ...target } : { name, ...target, port: own });
   }
-  const all = [...named.values()];
-  const targets = all.map((target) => {
+  /** Of each priority: how many there are, and how many of these have a weight of 0. */
+  const counts = new Map<number, { all: number; zeros: number }>();
+  for (const { priority, weight } of named.values()) {
+    const { all, zeros } = counts.get(priority) ?? { all: 0, zeros: 0 };
+    counts.set(priority, { all: all + 1, zeros: weight === 0 ? zeros + 1 : zeros });
+  }
+  const targets = Array.from(named.values(), (target) => {
     if (target.weight > 0) return target;
-    const equals = all.filter(({ priority }) => priority === target.priority);
-    const zeros = equals.filter(({ weight }) => weight === 0).length;
-    return { ...target, weight: zeros === equals.length ? 1 : 1 / zeros };
+    const { all, zeros } = counts.get(target.priority) as { all: number; zeros: number };
+    return { ...target, weight: zeros === all ? 1 : 1 / zeros };
   });
   return { targets: targets.sort((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1)), ttl };
 }
 
+const least = /* @__PURE__ */ number(0, Number.MAX_VALUE);
+const ports = /* @__PURE__ */ integer(0, 65_535);
+
 function filled({ host, port, priority = 0, weight = 1, ttl }: DnsRecord) {
-  if (typeof host !== 'string') throw new TypeError(`a record must have a host, got ${String(host)}`);
-  if (!(weight >= 0 && weight < Infinity && priority >= 0))
-    throw new RangeError(`${host}: weight and priority must be 0 or more, got ${weight} and ${priority}`);
+  // Names in DNS may have any bytes in them: some would make another URL of the one that a host is put into.
+  if (typeof host !== 'string' || !/^[\w.:%-]*$/.test(host))
+    throw new TypeError(`a record must have a host, a name or an address, got ${shown(host)}`);
+  if (port !== undefined) ports(`${host}: port`, port);
+  least(`${host}: priority`, priority);
+  least(`${host}: weight`, weight);
   // What is no time holds for none.
   return { host, port, priority, weight, ttl: ttl >= 0 ? ttl : 0 };
 }

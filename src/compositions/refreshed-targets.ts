@@ -17,7 +17,10 @@ export interface TargetSet<T extends Target> {
 export interface TargetSource<T extends Target> extends Iterable<T>, Disposable {
   /** Begins to look up. A second call does nothing, nor does one after it was disposed of. */
   start(): void;
-  /** Resolves once there is a first answer that counts. Rejects when it is disposed of before. */
+  /**
+   * Resolves once there are targets, or it is sure that there are none, where that counts. Rejects when it is disposed of
+   * before.
+   */
   readonly ready: Promise<void>;
   /** Adds all there are to a balancer, unless it has them, and from now on adds who comes and removes who goes. */
   feed(set: TargetSet<T>): void;
@@ -96,11 +99,12 @@ export function refreshedTargets<T extends Target>(options: RefreshedTargetsOpti
     ready,
     feed(set) {
       sets.add(set);
-      for (const target of current.values()) {
-        // It may have been made with the targets there were.
-        set.remove(target.name);
-        set.add(target);
-      }
+      for (const target of current.values())
+        apply(() => {
+          // It may have been made with the targets there were.
+          set.remove(target.name);
+          set.add(target);
+        });
     },
     [Symbol.iterator]: () => current.values(),
     [Symbol.dispose]() {
@@ -156,7 +160,8 @@ export function refreshedTargets<T extends Target>(options: RefreshedTargetsOpti
   }
 
   function next(delay: Milliseconds): Milliseconds {
-    timer = clock.schedule(delay, ask);
+    // Whoever hears of the abort of a look-up may have disposed of it.
+    if (state === 'started') timer = clock.schedule(delay, ask);
     return delay;
   }
 
@@ -165,7 +170,8 @@ export function refreshedTargets<T extends Target>(options: RefreshedTargetsOpti
       const before = current.get(target.name);
       return before !== undefined && same(before, target) ? before : target;
     });
-    const removed = [...current.values()].filter((target) => !kept.includes(target));
+    const stay = new Set(kept);
+    const removed = [...current.values()].filter((target) => !stay.has(target));
     const added = kept.filter((target) => current.get(target.name) !== target);
     current.clear();
     for (const target of kept) current.set(target.name, target);

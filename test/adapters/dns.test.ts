@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { test } from 'vitest';
+import { onTestFinished, test } from 'vitest';
 import { type DnsEvent, type DnsRecord, type DnsTargetsOptions, dnsTargets } from '../../src/adapters/dns.ts';
 import { healthCheck } from '../../src/compositions/health-check.ts';
 import { loadBalancer } from '../../src/compositions/load-balancer.ts';
 import { AbandonedError, TimeoutError } from '../../src/core/errors.ts';
+import { onListenerError } from '../../src/core/events.ts';
 import { pipeline } from '../../src/core/pipeline.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { a, type DnsServer, encode, nxdomain, type Question, refused, serveDns, servfail, srv } from './dns-server.ts';
@@ -165,14 +166,16 @@ test('counts the ttl of an alias too, with SRV as with A', async () => {
 });
 
 test('keeps a ttl within its bounds, takes one of more than 31 bits for 0, and comes up to a tenth later', async () => {
-  for (const [ttl, least] of [
-    [0, 2_000],
-    [3, 3_000],
-    [86_400, 60_000],
-    [2 ** 31, 2_000],
+  for (const [ttl, least, options, record] of [
+    [0, 2_000, service, srv],
+    [3, 3_000, service, srv],
+    [86_400, 60_000, service, srv],
+    [2 ** 31, 2_000, service, srv],
+    [2 ** 32 - 1, 2_000, service, srv],
+    [2 ** 32 - 1, 2_000, {}, (_: string, __: number, ttl: number) => a('127.0.0.1', ttl)],
   ] as const) {
-    using it = await setUp(() => [srv('a.test', 80, ttl)], {
-      ...service,
+    using it = await setUp(() => [record('a.test', 80, ttl)], {
+      ...options,
       minTtl: 2_000,
       maxTtl: 60_000,
       random: () => 0.5,
@@ -469,6 +472,10 @@ test('takes what is no record for a failure, and what throws', async () => {
     () => [{}],
     () => [{ host: 'a', ttl: 1, weight: -1 }],
     () => [{ host: 'a', ttl: 1, priority: NaN }],
+    () => [{ host: 'a', ttl: 1, weight: null }],
+    () => [{ host: 'a', ttl: 1, port: 70_000 }],
+    () => [{ host: 'a', ttl: 1, port: '80' }],
+    () => [{ host: '[::1]', ttl: 1 }],
   ] as unknown as (() => DnsRecord[])[];
   const clock = new ManualClock();
   const events: string[] = [];
@@ -478,9 +485,95 @@ test('takes what is no record for a failure, and what throws', async () => {
     clock,
     onEvent: ({ type }) => events.push(type),
   });
+  const failures = answers.length;
   source.start();
-  await clock.advance(30_000);
-  assert.deepEqual(events.slice(0, 7), ['failed', 'failed', 'failed', 'failed', 'failed', 'changed', 'resolved']);
+  await clock.advance(300_000);
+  assert.deepEqual(events.slice(0, failures + 2), [...Array(failures).fill('failed'), 'changed', 'resolved']);
+});
+
+test('takes no host that would make another URL of the one it is put into', async () => {
+  for (const host of ['evil.test/admin?', 'me@evil.test', 'evil.test#', 'a b', 'a\0b', 'a\\b', 'é.test']) {
+    using it = await setUp(() => [srv(host, 80, 60), srv('a.test', 80, 60)], service);
+    it.source.start();
+    const event = await it.end();
+    assert.match(event.type === 'failed' ? String(event.error) : '', /must have a host, a name or an address/, host);
+    assert.deepEqual(it.names(), []);
+  }
+});
+
+test('takes as many records as there may be, without a look at each for each', async () => {
+  const clock = new ManualClock();
+  const many = 20_000;
+  let round = 0;
+  using source = dnsTargets({
+    hostname: 'users',
+    resolve: () => Array.from({ length: many }, (_, i) => ({ host: `h${i + round * many}`, weight: 0, ttl: 1_000 })),
+    clock,
+    random: () => 0,
+  });
+  source.start();
+  await source.ready;
+  round++;
+  await clock.advance(1_000);
+  // Square in their number this would take most of a minute, and the test's own limit end it.
+  assert.deepEqual([[...source].length, [...source][0]?.name], [many, `h${many}`]);
+});
+
+test('is over for good when it is disposed of by whoever hears that a look-up was given up', async () => {
+  const clock = new ManualClock();
+  let asked = 0;
+  const source = dnsTargets({
+    hostname: 'users',
+    resolve: ({ signal }) =>
+      new Promise((_, reject) => {
+        asked++;
+        signal.addEventListener('abort', () => {
+          source[Symbol.dispose]();
+          reject(signal.reason);
+        });
+      }),
+    timeout: 1_000,
+    clock,
+  });
+  source.start();
+  await clock.advance(1_000);
+  assert.equal(clock.pending, 0);
+  await clock.advance(60_000);
+  assert.equal(asked, 1);
+});
+
+test('what one balancer does not take is reported, and keeps no others from it, nor from those fed later', async () => {
+  const reported: unknown[] = [];
+  const before = onListenerError((error) => reported.push(error));
+  onTestFinished(() => void onListenerError(before));
+  using source = dnsTargets({
+    hostname: 'users',
+    resolve: () => ['a', 'b', 'c'].map((host) => ({ host, ttl: 1_000 })),
+    clock: new ManualClock(),
+  });
+  const failure = new Error('not that one');
+  const taken: string[][] = [[], []];
+  const set = (names: string[] | undefined) => ({
+    add({ name }: { name: string }): void {
+      if (name === 'a') throw failure;
+      names?.push(name);
+    },
+    remove: () => false,
+  });
+  source.feed(set(taken[0]));
+  source.start();
+  await source.ready;
+  source.feed(set(taken[1]));
+  assert.deepEqual(
+    [taken, reported],
+    [
+      [
+        ['b', 'c'],
+        ['b', 'c'],
+      ],
+      [failure, failure],
+    ],
+  );
 });
 
 test('feeds several balancers, also such as come later, and lends health checks its targets', async () => {
@@ -517,6 +610,9 @@ test('refuses options out of range, unknown or missing, and those that exclude e
   const resolve = () => [];
   for (const [options, message] of [
     [{}, /dnsTargets: hostname must be a string, got undefined/],
+    ...['', '.', 'a..b', ' ', 'a b', 'ü.test', `${'x'.repeat(64)}.test`, 'abc.'.repeat(64)].map(
+      (hostname) => [{ hostname }, /dnsTargets: hostname must have labels of 1 to 63 ASCII characters/] as const,
+    ),
     [{ hostname, type: 'MX' }, /dnsTargets: type must be "A" or "AAAA" or "SRV", got "MX"/],
     [{ hostname, port: 0 }, /dnsTargets: port must be a positive integer up to 65535, got 0/],
     [{ hostname, port: 80, type: 'SRV' }, /dnsTargets: port and type "SRV" exclude each other/],
@@ -530,4 +626,5 @@ test('refuses options out of range, unknown or missing, and those that exclude e
   ] as const)
     assert.throws(() => dnsTargets(options as unknown as DnsTargetsOptions), { message });
   dnsTargets({ hostname, minTtl: 600_000 });
+  dnsTargets({ hostname: `${'x'.repeat(63)}.test.` });
 });
