@@ -46,9 +46,9 @@ export function typed(type: 'boolean' | 'function' | 'string'): Check {
   return where(type, `a ${type}`, () => true);
 }
 
-/** Any object. */
+/** Any object but an array, which is what options are given as by mistake: `new HashRing(['a', 'b'])`. */
 export function object(label: string, value: unknown): void {
-  where('object', 'an object', (object) => object !== null)(label, value);
+  where('object', 'an object', (object) => object !== null && !Array.isArray(object))(label, value);
 }
 
 /** An object with these methods. */
@@ -58,10 +58,10 @@ export function objectWith(...methods: string[]): Check {
   );
 }
 
-/** Anything that can be gone through. */
+/** Anything that can be gone through, but a string: of one URL, say, its letters are never meant. */
 export function iterable(label: string, value: unknown): void {
-  if (typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
-    throw new TypeError(`${label} must be iterable, got ${shown(value)}`);
+  if (typeof value === 'string' || typeof (Object(value) as Partial<Iterable<unknown>>)[Symbol.iterator] !== 'function')
+    throw new TypeError(`${label} must be iterable, such as an array, got ${shown(value)}`);
 }
 
 /** One of a few words. */
@@ -97,7 +97,8 @@ export function filled<O extends object, D extends object>(options: O | undefine
   return { ...defaults, ...Object.fromEntries(said) } as O & D;
 }
 
-/** How many letters of each are not in the other. */
+/** How many letters of each are not in the other; none where one was cut short, as `max` for `maxEntries`. */
 function distance(a: string, b: string): number {
+  if (b.startsWith(a)) return 0;
   return [...a].filter((letter) => !b.includes(letter)).length + [...b].filter((letter) => !a.includes(letter)).length;
 }

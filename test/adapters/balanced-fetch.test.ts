@@ -505,8 +505,9 @@ test('stands where fetch stood, also behind what wants absolute URLs', async () 
 
 const a = 'http://a.test';
 test.each<[RegExp, unknown]>([
-  [/balancedFetch: origins must be iterable, got undefined/, {}],
-  [/balancedFetch: origins must be iterable, got 7/, { origins: 7 }],
+  [/balancedFetch: origins must be iterable, such as an array, got undefined/, {}],
+  [/balancedFetch: origins must be iterable, such as an array, got 7/, { origins: 7 }],
+  [/balancedFetch: origins must be iterable, such as an array, got "http:\/\/a.test"/, { origins: a }],
   [/balancedFetch: origins must be an object, got 7/, { origins: [7] }],
   [/balancedFetch: origins: url must be a URL with http or https, .*, got "a.test"/, { origins: ['a.test'] }],
   [/balancedFetch: origins: url must be a URL .*, got "ftp:/, { origins: ['ftp://a.test'] }],
@@ -533,6 +534,7 @@ test.each<[RegExp, unknown]>([
   [/balancedFetch: tryTimeout must be a number of milliseconds/, { origins: [a], tryTimeout: -1 }],
   [/balancedFetch: unknown option "orgins"; did you mean "origins"/, { orgins: [a] }],
   [/balancedFetch: options must be an object/, undefined],
+  [/balancedFetch: options must be an object, got an array/, [a]],
 ])('a wrong option is told when it is made: %s', (message, options) => {
   assert.throws(
     () => balancedFetch(options as BalancedFetchOptions),

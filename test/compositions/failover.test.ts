@@ -10,6 +10,7 @@ import type { CallOptions } from '../../src/core/policy.ts';
 import { retry } from '../../src/policies/retry.ts';
 import { timeout } from '../../src/policies/timeout.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { reported } from '../core/support.ts';
 
 interface Node {
   readonly name: string;
@@ -443,7 +444,7 @@ test('a switch holds where failover returns, too', async () => {
 test('takes no options but good ones [7]', () => {
   const bad: [options: unknown, error: RegExp][] = [
     [undefined, /options must be an object/],
-    [{}, /failover: targets must be iterable, got undefined/],
+    [{}, /failover: targets must be iterable, such as an array, got undefined/],
     [{ targets: [] }, /failover: targets must be one or more, got none/],
     [{ targets: [a, { name: 'a' }] }, /names of their own, got "a" twice/],
     [{ targets: [a, null] }, /objects with a name, got null/],
@@ -458,4 +459,25 @@ test('takes no options but good ones [7]', () => {
     [{ targets: [a], heatlh: [] }, /did you mean "health"/],
   ];
   for (const [options, error] of bad) assert.throws(() => failover(options as { targets: Node[] }), error);
+});
+
+test('a health that fails when it is told changes no call, keeps nothing from the others, and is reported [101]', async () => {
+  const heard = known();
+  const fails = (): never => {
+    throw new Error('no');
+  };
+  const health: Health[] = [
+    { state: () => 'up', record: fails },
+    { state: () => 'up', record: async () => fails() },
+    { state: () => 'up', record: () => {}, classify: fails },
+    heard,
+  ];
+  const nodes = failover({ targets: [a, b], health });
+  assert.equal(await call(nodes, async () => 'done'), 'done');
+  await new Promise(setImmediate);
+  assert.equal(reported.splice(0).length, 3);
+  assert.deepEqual(
+    heard.told.map((each) => each.slice(0, 9)),
+    ['a success'],
+  );
 });

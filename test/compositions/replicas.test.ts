@@ -3,9 +3,11 @@ import fc from 'fast-check';
 import { test } from 'vitest';
 import { type Replicas, type ReplicasEvent, type ReplicasOptions, replicas } from '../../src/compositions/replicas.ts';
 import { NoTargetError } from '../../src/core/errors.ts';
+import type { Health } from '../../src/core/health.ts';
 import { pipeline } from '../../src/core/pipeline.ts';
 import type { Router } from '../../src/core/router.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { reported } from '../core/support.ts';
 import vectors from '../vectors/traffic-replica-staleness-a.json' with { type: 'json' };
 
 interface Node {
@@ -233,7 +235,7 @@ test('takes no options but good ones [7]', () => {
   const position = (): number => 0;
   const bad: [options: unknown, error: RegExp][] = [
     [{ replicas: [], position }, /replicas: primary and replicas must be objects with a name, got undefined/],
-    [{ primary, position }, /replicas: replicas must be iterable, got undefined/],
+    [{ primary, position }, /replicas: replicas must be iterable, such as an array, got undefined/],
     [{ primary, replicas: [primary], position }, /names of their own, got "p" twice/],
     [{ primary, replicas: [] }, /replicas: position must be a function/],
     [{ primary, replicas: [], position, maxStaleness: -1 }, /replicas: maxStaleness must be/],
@@ -242,4 +244,18 @@ test('takes no options but good ones [7]', () => {
     [{ primary, replica: [], position }, /did you mean "replicas"/],
   ];
   for (const [options, error] of bad) assert.throws(() => replicas(options as ReplicasOptions<Node>), error);
+});
+
+test('a health that fails when it is told changes no call, and is reported [101]', async () => {
+  const fails = (): never => {
+    throw new Error('no');
+  };
+  const health: Health[] = [
+    { state: () => 'up', record: fails },
+    { state: () => 'up', record: async () => fails() },
+  ];
+  const nodes = replicas({ primary: { name: 'p' }, replicas: [{ name: 'a' }], position: () => 0, health });
+  assert.equal(await pipeline().execute(nodes.read().route(async ({ name }) => name)), 'a');
+  await new Promise(setImmediate);
+  assert.equal(reported.splice(0).length, 2);
 });

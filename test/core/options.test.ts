@@ -5,6 +5,7 @@ import {
   checked,
   duration,
   integer,
+  iterable,
   number,
   objectWith,
   oneOf,
@@ -69,6 +70,16 @@ test('what is no number is a TypeError, and is shown without running its code [7
   assert.throws(() => duration('p: n', 'five'), { message: /got "five"$/ });
   assert.throws(() => duration('p: n', () => hostile), { message: /got a function$/ });
   assert.throws(() => duration('p: n', [hostile]), { message: /got an array$/ });
+});
+
+test('a list is anything that can be gone through, but not the letters of a string [7]', () => {
+  for (const list of [[], new Set([1]), new Map().keys()]) iterable('p: list', list);
+  for (const value of [undefined, 5, {}, 'http://a.test', () => {}]) {
+    assert.throws(() => iterable('p: list', value), {
+      name: 'TypeError',
+      message: /^p: list must be iterable, such as an array, got /,
+    });
+  }
 });
 
 test('a function is one, and so is an object with its methods [7]', () => {
@@ -136,7 +147,8 @@ test('an unknown option is a TypeError that names the nearest known one [7]', ()
       },
     );
   }
-  for (const value of [undefined, null, 5, 'options', () => {}]) {
+  assert.throws(() => checkAll({ max: 1 }), /did you mean "maxAttempts"/);
+  for (const value of [undefined, null, 5, 'options', () => {}, [1]]) {
     assert.throws(() => checkAll(value as never), {
       name: 'TypeError',
       message: /^p: options must be an object, got /,
