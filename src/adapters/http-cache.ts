@@ -274,7 +274,7 @@ function withoutHash(url: string): string {
 }
 
 /** Another implementation's requests are of a class of their own. */
-function isRequest(input: RequestInfo | URL): input is Request {
+function isRequest(input: string | URL | Request): input is Request {
   return typeof input === 'object' && 'url' in input;
 }
 

@@ -7,7 +7,7 @@ export interface Preparation {
   /** Sending it twice does no harm, and can be done. */
   readonly repeatable: boolean;
   /** What to call `fetch` with: the caller's own, but for bytes, copied since he may change them before the last try. */
-  readonly input: RequestInfo | URL;
+  readonly input: string | URL | Request;
   readonly init: RequestInit | undefined;
   /** The caller's signal. */
   readonly signal: RequestInit['signal'];
@@ -32,7 +32,7 @@ export function isRequest(input: unknown): input is Request {
  * @throws {TypeError} that `fetch` would reject with: bad input is told here from errors of the network, which are
  * `TypeError`s too
  */
-export function prepare(input: RequestInfo | URL, init?: RequestInit): Preparation {
+export function prepare(input: string | URL | Request, init?: RequestInit): Preparation {
   // A request in place of init: what it says is behind getters, which copying would lose.
   if (isRequest(init)) return prepare(new Request(input, init));
   const given = isRequest(input) ? input : undefined;
@@ -58,12 +58,12 @@ export function prepare(input: RequestInfo | URL, init?: RequestInit): Preparati
 }
 
 /** The same request, to another address. */
-export function addressed(input: RequestInfo | URL, address: string): RequestInfo {
+export function addressed(input: string | URL | Request, address: string): string | Request {
   return isRequest(input) ? new (input.constructor as typeof Request)(address, input) : address;
 }
 
 /** The body is left out, so that a stream stays untouched; the signal too, which would get a listener. */
-function checked(input: RequestInfo | URL, init: RequestInit | undefined): Request {
+function checked(input: string | URL | Request, init: RequestInit | undefined): Request {
   return new Request(input, { ...init, body: (init?.body ?? undefined) === undefined ? null : '', signal: null });
 }
 
