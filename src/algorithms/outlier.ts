@@ -46,6 +46,12 @@ export type OutlierEjectionEvent =
   /** It is in again: noticed when somebody next asks. */
   | { readonly type: 'returned'; readonly name: string; readonly target: string };
 
+const ratio = /* @__PURE__ */ positive(1);
+
+function ratioOrNever(label: string, value: unknown): void {
+  if (value !== Infinity) ratio(label, value);
+}
+
 /** What is known of a target. */
 interface Host {
   readonly name: string;
@@ -101,7 +107,7 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     consecutiveFailures: integer(1),
     interval: positive(Number.MAX_VALUE),
     successRateFactor: number(0, Infinity),
-    failureRatio: positive(Infinity),
+    failureRatio: ratioOrNever,
     minHosts: integer(1),
     minCalls: integer(1),
     ejection: positive(Number.MAX_VALUE),
@@ -153,7 +159,8 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
       const through = Math.min(passed, Math.floor((now - host.until) / interval));
       if (through > 0) host.times = Math.max(0, host.times - through);
       // One that nobody sends calls to, or asks about, any more does not count as a target.
-      if (++host.silent > 2 && !isOut(host, now)) hosts.delete(host.name);
+      host.silent++;
+      if (isGone(host) && !isOut(host, now)) hosts.delete(host.name);
     }
   }
 
@@ -169,8 +176,15 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
 
   function eject(host: Host, why: (OutlierEjectionEvent & { type: 'ejected' })['why'], now: Milliseconds): void {
     let out = 0;
-    for (const each of hosts.values()) if (isOut(each, now)) out++;
-    if (out >= Math.max(1, Math.floor(maxEjectedRatio * hosts.size)) || out + 1 >= hosts.size) return;
+    let all = 0;
+    for (const each of hosts.values()) {
+      const isOutNow = isOut(each, now);
+      // One that was removed while it was out takes nobody's place.
+      if (isGone(each)) continue;
+      all++;
+      if (isOutNow) out++;
+    }
+    if (out >= Math.max(1, Math.floor(maxEjectedRatio * all)) || out + 1 >= all) return;
     host.times++;
     host.row = 0;
     const duration = Math.min(ejection * host.times, Math.max(ejection, maxEjection));
@@ -199,6 +213,11 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     host.silent = 0;
     return host;
   }
+}
+
+/** Nobody has asked about it for long. */
+function isGone({ silent }: Host): boolean {
+  return silent > 2;
 }
 
 function successRate({ calls, failures }: Host): number {

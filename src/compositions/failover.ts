@@ -2,8 +2,8 @@ import { remember } from '../core/attempts.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { dispose } from '../core/dispose.ts';
 import { RejectedError, TimeoutError } from '../core/errors.ts';
-import { emit, type Listener } from '../core/events.ts';
-import type { Health } from '../core/health.ts';
+import { emit, type Listener, reportError } from '../core/events.ts';
+import { type Health, tell } from '../core/health.ts';
 import { WaitingLine } from '../core/line.ts';
 import { checked, duration, objectWith, typed } from '../core/options.ts';
 import {
@@ -172,7 +172,7 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
       // A timeout speaks against a target that may never answer; who else gives a call up says nothing of it.
       if (givenUp && !(context.signal.reason instanceof TimeoutError)) return undefined;
       const judge = (by: Classify): Verdict => (givenUp ? 'failure' : verdictOf(by, outcome, context));
-      if (learns) tell(target, judge, begun);
+      if (learns) tellAll(target, judge, begun);
       if (judge(classify) !== 'failure') return undefined;
       tried.add(target);
       const other = choose(tried);
@@ -218,9 +218,16 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
     emit(onEvent, { type: 'switch', name, from: from.name, to: to.name, why, error });
   }
 
-  function tell(target: T, judge: (by: Classify) => Verdict, begun: Milliseconds): void {
+  function tellAll(target: T, judge: (by: Classify) => Verdict, begun: Milliseconds): void {
     const now = clock.now();
-    for (const each of health) each.record?.(target, judge(each.classify ?? classifyGuarded), now - begun, now);
+    for (const each of health) {
+      try {
+        tell(each, target, judge(each.classify ?? classifyGuarded), now - begun, now);
+      } catch (error) {
+        // Its own measure has failed, which is nothing to the call.
+        reportError(error);
+      }
+    }
   }
 
   async function switchTo(chosen: string, options: SwitchOptions<T> = {}): Promise<void> {

@@ -59,8 +59,8 @@ interface Check {
  * many processes do not ask all at once, and a target is never asked again before its last check has settled: one that
  * does not heed its signal is a failed check each round.
  *
- * Nothing is checked before `start()`, and nothing any more after it is disposed of; until then its timers hold the
- * process. (Rise and fall as in HAProxy.)
+ * Nothing is checked before `start()`, and nothing any more after it is disposed of, whatever is started then; until then
+ * its timers hold the process. (Rise and fall as in HAProxy.)
  *
  * @example
  * using health = healthCheck({ targets, check: async ({ url }, { signal }) => (await fetch(`${url}/health`, { signal })).ok });
@@ -104,18 +104,19 @@ export function healthCheck<T extends Target>(
   const watches = new Map<string, Watch>();
   let present: ReadonlyMap<string, T> = new Map();
   let next: { cancel(): void } | undefined;
+  let disposed = false;
   if (Array.isArray(all)) listed();
 
   return {
     state: (target) => (watches.get(target)?.state.up === false ? 'down' : 'up'),
     start() {
-      if (next !== undefined) return;
+      if (next !== undefined || disposed) return;
       present = listed();
-      round();
+      if (!disposed) round();
     },
     [Symbol.dispose]() {
+      disposed = true;
       next?.cancel();
-      next = undefined;
       for (const target of watches.keys()) forget(target);
     },
   };
@@ -130,7 +131,8 @@ export function healthCheck<T extends Target>(
     } catch (error) {
       reportError(error);
     }
-    round();
+    // Going through the targets runs the user's code, which may dispose of it.
+    if (!disposed) round();
   }
 
   function round(): void {

@@ -15,7 +15,8 @@ export interface HeartbeatOptions {
  * Sends a heartbeat at once and then every `interval`, for a monitor such as `phiAccrual` elsewhere. While one is still
  * being sent, no other is: a monitor should hear of it.
  *
- * Nothing is sent before `start()`, and nothing any more after it is disposed of; until then its timer holds the process.
+ * Nothing is sent before `start()`, and nothing any more after it is disposed of, whatever is started then; until then its
+ * timer holds the process.
  *
  * @example
  * using beats = heartbeat({ interval: 1_000, send: () => socket.send('alive') });
@@ -34,14 +35,15 @@ export function heartbeat(options: HeartbeatOptions): Disposable & { start(): vo
   checks.send('heartbeat: send', send);
   let timer: { cancel(): void } | undefined;
   let sending = false;
+  let disposed = false;
 
   return {
     start() {
-      if (timer === undefined) beat();
+      if (timer === undefined && !disposed) beat();
     },
     [Symbol.dispose]() {
+      disposed = true;
       timer?.cancel();
-      timer = undefined;
     },
   };
 

@@ -2,7 +2,7 @@ import { staleness, stalenessAmong } from '../algorithms/staleness.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { NoTargetError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import type { Health } from '../core/health.ts';
+import { type Health, tell } from '../core/health.ts';
 import { checked, duration, iterable, object, objectWith, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
 import type { Context, Milliseconds } from '../core/policy.ts';
@@ -77,7 +77,7 @@ class ToldCall<T extends Target> extends Visit {
   }
 
   protected override judge(verdict: Verdict, elapsed: Milliseconds, now: Milliseconds): void {
-    for (const each of this.health) each.record?.(this.target, verdict, elapsed, now);
+    for (const each of this.health) tell(each, this.target, verdict, elapsed, now);
   }
 
   protected override leave(): void {}

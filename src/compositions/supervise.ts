@@ -141,6 +141,8 @@ export function supervise(options: SuperviseOptions): Supervised {
     }
     deaths++;
     const delay = intensity.restart(now) ? delayOf(deaths) : Infinity;
+    // The backoff is the user's, and may dispose of it.
+    if (life.signal.aborted) return over(end);
     if (!(delay >= 0 && delay < Infinity)) {
       reportError(error);
       over(() => fail(error));

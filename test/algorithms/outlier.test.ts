@@ -163,6 +163,7 @@ test('refuses options of an ejection that make no sense [7]', () => {
     { successRateFactor: -1 },
     { successRateFactor: NaN },
     { failureRatio: 0 },
+    { failureRatio: 85 },
     { minHosts: 0 },
     { minCalls: 0 },
     { ejection: 0 },
@@ -172,4 +173,19 @@ test('refuses options of an ejection that make no sense [7]', () => {
     assert.throws(() => outlierEjection(options), { name: 'RangeError', message: /^outlierEjection: / });
   }
   assert.throws(() => outlierEjection({ ratio: 1 } as OutlierEjectionOptions), TypeError);
+});
+
+test("one that was removed while it was out takes nobody else's place, and is still out if it comes back", () => {
+  const { record, health } = ejection({ consecutiveFailures: 2, ejection: 200_000 }, 4);
+  const ask = (names: string[], now: number): string[] => names.filter((name) => health.state(name, now) !== 'up');
+  record(0, 'failure', 2, 0);
+  record(1, 'failure', 2, 0);
+  assert.deepEqual(ask(['h0', 'h1', 'h2', 'h3'], 0), ['h0']);
+  for (let now = 10_000; now <= 40_000; now += 10_000) assert.deepEqual(ask(['h1', 'h2', 'h3'], now), []);
+  record(1, 'failure', 2, 40_000);
+  assert.deepEqual(ask(['h1', 'h2', 'h3'], 40_000), ['h1']);
+  assert.deepEqual(ask(['h0', 'h1', 'h2', 'h3'], 50_000), ['h0', 'h1']);
+  // As always: no more than may be out, and never the last.
+  record(2, 'failure', 2, 50_000);
+  assert.deepEqual(ask(['h0', 'h1', 'h2', 'h3'], 50_000), ['h0', 'h1']);
 });

@@ -295,3 +295,28 @@ test('refuses options of a heartbeat that make no sense [7]', () => {
   assert.throws(make({ send: undefined }), /heartbeat: send must be a function/);
   assert.throws(make({ jitter: 1 }), /unknown option "jitter"/);
 });
+
+test('what was disposed of starts nothing any more, whoever starts it [103]', async () => {
+  const clock = new ManualClock();
+  let asked = 0;
+  const health = healthCheck({ targets: ab, check: () => asked++, clock });
+  const beats = heartbeat({ interval: 100, send: () => asked++, clock });
+  for (const each of [health, beats]) {
+    each[Symbol.dispose]();
+    each.start();
+    each[Symbol.dispose]();
+  }
+  const within = healthCheck({
+    targets: {
+      *[Symbol.iterator]() {
+        if (asked === 0) within[Symbol.dispose]();
+        yield* ab;
+      },
+    },
+    check: () => asked++,
+    clock,
+  });
+  within.start();
+  await clock.advance(10_000);
+  assert.deepEqual([asked, clock.pending], [0, 0]);
+});

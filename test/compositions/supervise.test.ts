@@ -232,3 +232,31 @@ test('takes no options but good ones [7]', () => {
   ];
   for (const [options, error] of bad) assert.throws(() => supervise(options as SuperviseOptions), error);
 });
+
+test('starts nothing more when it is disposed of by its own backoff, by a listener, or by what it starts', async () => {
+  for (const by of ['backoff', 'listener', 'start']) {
+    const clock = new ManualClock();
+    let starts = 0;
+    let over = false;
+    const dispose = (who: string): void => {
+      if (who === by) supervised[Symbol.dispose]();
+    };
+    const supervised = supervise({
+      start: async () => {
+        starts++;
+        dispose('start');
+        throw new Error('died');
+      },
+      backoff: () => {
+        dispose('backoff');
+        return 10;
+      },
+      onEvent: () => dispose('listener'),
+      clock,
+    });
+    void supervised.ended.then(() => (over = true));
+    supervised.start();
+    await clock.advance(100);
+    assert.deepEqual([by, starts, over, clock.pending], [by, 1, true, 0]);
+  }
+});
