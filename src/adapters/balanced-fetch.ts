@@ -170,6 +170,9 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     const url = new URL(isRequest(input) ? input.url : input, virtual);
     if (url.origin !== virtual)
       throw new TypeError(`${name}: the URL must be relative, or begin with ${virtual}, got ${shown(url.href)}`);
+    // Its body can only be read as a stream, which what outlives its page cannot be.
+    if (isRequest(input) && input.keepalive && input.body)
+      throw new TypeError(`${name}: a Request with keepalive cannot have a body, give it by init`);
     return send(isRequest(input) ? input : url, init);
   };
   const members: Balancing = {
@@ -219,19 +222,33 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     const about = key?.({ method, url, headers });
     if (about !== undefined) typed('string')('balancedFetch: what key gives', about);
     const router = about === undefined ? balancer : balancer.forKey(about);
-    const routed = router.route((origin, context) =>
-      visit(origin, (context) => send(context, at(origin, path)), context),
-    );
+    /** Whom this call has asked. */
+    const asked = new Set<string>();
+    const routed = router.route((origin, context) => {
+      if (isSpared(origin, asked)) throw new CircuitOpenError({ name, message: `${origin.name} is left alone` });
+      asked.add(origin.name);
+      return visit(origin, (context) => send(context, at(origin, path)), context);
+    });
     return outside(repeatable).execute((context) => place(routed, context), call);
   }
 
-  /** A circuit that turns a try away has asked nobody: another origin is asked instead, at once. */
+  /** The picker sees one zone and one priority at a time: there may be somebody in another who need not be left alone. */
+  function isSpared({ name }: Origin, asked: ReadonlySet<string>): boolean {
+    const now = clock.now();
+    if (rests.left(name, now) === 0) return false;
+    return balancer.endpoints.some(
+      ({ state, target }) => state === 'up' && !asked.has(target.name) && rests.left(target.name, now) === 0,
+    );
+  }
+
+  /** What turns a try away has asked nobody: another origin is asked instead, at once. */
   async function place(routed: Task<Response>, context: Context): Promise<Response> {
     for (let turnedAway = 1; ; turnedAway++) {
       try {
         return await routed(context);
       } catch (error) {
-        if (!(error instanceof CircuitOpenError) || turnedAway >= balancer.endpoints.length) throw error;
+        // Each may turn it away twice: spared at first, and then by its circuit.
+        if (!(error instanceof CircuitOpenError) || turnedAway >= 2 * balancer.endpoints.length) throw error;
       }
     }
   }
@@ -249,8 +266,10 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
   function elsewhere({ name: asking }: Origin, error: HttpError): HttpError {
     const now = clock.now();
     const { name, message, response, retryable, retryAfter = 0 } = error;
-    rests.rest(asking, retryAfter, now);
-    const others = balancer.endpoints.filter(({ state, target }) => state === 'up' && target.name !== asking);
+    const { endpoints } = balancer;
+    // One that has gone meanwhile would be remembered for ever.
+    if (endpoints.some(({ target }) => target.name === asking)) rests.rest(asking, retryAfter, now);
+    const others = endpoints.filter(({ state, target }) => state === 'up' && target.name !== asking);
     const soonest = Math.min(...others.map(({ target }) => rests.left(target.name, now)));
     const wait = others.length === 0 ? retryAfter : soonest || undefined;
     return new HttpError({ name, message, response, retryable, retryAfter: wait });

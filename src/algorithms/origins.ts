@@ -17,12 +17,13 @@ export function originOf(label: string, option: OriginOption): Origin {
   const { url, name } = given as Partial<Origin>;
   httpUrl(`${label}: url`, url);
   if (name !== undefined) typed('string')(`${label}: name`, name);
-  return name === undefined ? { ...given, name: at({ url: new URL(given.url) }, '') } : (given as Origin);
+  return name === undefined ? { ...given, name: at(given, '') } : (given as Origin);
 }
 
 /** Where a path, which begins with a slash, is at an origin. */
 export function at({ url }: Pick<Origin, 'url'>, path: string): string {
-  return String(url).replace(/\/$/, '') + path;
+  const { origin, pathname } = new URL(url);
+  return origin + pathname.replace(/\/$/, '') + path;
 }
 
 /** The URL of a server, or of what begins at a path there. */
