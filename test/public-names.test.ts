@@ -106,7 +106,7 @@ test('holdfast/fetch exports these names and types', () => {
     types('adapters/fetch.ts'),
     words(`
       ForeignFetch ResilientFetchEvent ResilientFetchOptions
-      BalancedFetch BalancedFetchOptions Balancing Origin OriginCheck OriginOption
+      BalancedFetch BalancedFetchEvent BalancedFetchOptions Balancing Origin OriginCheck OriginOption
     `),
   );
 });

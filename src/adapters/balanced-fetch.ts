@@ -1,5 +1,9 @@
 import { at, httpUrl, type Origin, type OriginOption, originOf } from '../algorithms/origins.ts';
-import { type OutlierEjectionOptions, outlierEjection as outlierHealth } from '../algorithms/outlier.ts';
+import {
+  type OutlierEjectionEvent,
+  type OutlierEjectionOptions,
+  outlierEjection as outlierHealth,
+} from '../algorithms/outlier.ts';
 import { leastLoaded } from '../algorithms/pick-latency.ts';
 import { isRequest, type Preparation } from '../algorithms/request.ts';
 import { Rests } from '../algorithms/rests.ts';
@@ -9,17 +13,19 @@ import {
   type GuardedFetchOptions,
   guardedFetch,
   guardedFetchChecks,
+  type ResilientFetchEvent,
   type Send,
 } from '../compositions/guarded-fetch.ts';
-import { healthCheck } from '../compositions/health-check.ts';
+import { type HealthCheckEvent, healthCheck } from '../compositions/health-check.ts';
 import { type Balancer, loadBalancer } from '../compositions/load-balancer.ts';
 import { perKey } from '../compositions/per-key.ts';
 import { cancelBody } from '../core/body.ts';
 import { systemClock } from '../core/clock.ts';
 import { CircuitOpenError } from '../core/errors.ts';
+import type { Listener } from '../core/events.ts';
 import type { Health } from '../core/health.ts';
 import { HttpError } from '../core/http-error.ts';
-import { checked, duration, iterable, number, object, objectWith, shown, typed } from '../core/options.ts';
+import { checked, duration, filled, iterable, number, object, objectWith, shown, typed } from '../core/options.ts';
 import type { CallOptions, Context, Milliseconds, Task } from '../core/policy.ts';
 import type { Endpoint, Picker } from '../core/router.ts';
 import { healths } from '../core/targets.ts';
@@ -39,6 +45,9 @@ export interface OriginCheck {
   /** Checks failed in a row that take an origin down. 1 or more. Default 3. */
   fall?: number | undefined;
 }
+
+/** What the policies around a call tell, and whoever says which origins are well; `name` says which of them. */
+export type BalancedFetchEvent = ResilientFetchEvent | HealthCheckEvent | OutlierEjectionEvent;
 
 export interface BalancedFetchOptions<Fetch extends ForeignFetch = typeof globalThis.fetch>
   extends GuardedFetchOptions<Fetch> {
@@ -62,6 +71,7 @@ export interface BalancedFetchOptions<Fetch extends ForeignFetch = typeof global
   panicThreshold?: number | undefined;
   /** Origins of this zone are preferred. Default none. */
   zone?: string | undefined;
+  onEvent?: Listener<BalancedFetchEvent> | undefined;
 }
 
 /** What a balanced `fetch` has besides being called. */
@@ -132,6 +142,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     random,
     retry,
     name = 'balancedFetch',
+    onEvent,
   } = checked('balancedFetch', options, {
     ...guardedFetchChecks(),
     origins: iterable,
@@ -152,7 +163,8 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
   const { outside, each, breakerOf } = fetchPolicies(options, clock, name);
   const breakers = breakerOf && perKey(breakerOf);
   const circuits: Health = { state: (name) => (breakers?.for(name).state === 'open' ? 'ejected' : 'up') };
-  const outliers = outlierEjection === false ? [] : [outlierHealth<Origin>(outlierEjection)];
+  const outliers =
+    outlierEjection === false ? [] : [outlierHealth<Origin>(filled(outlierEjection, named('outlierEjection')))];
   const checks = check === undefined ? [] : [checking(typeof check === 'string' ? { path: check } : check)];
   const rests = new Rests(longestRest);
   const balancer: Balancer<Origin> = loadBalancer<Origin>({
@@ -213,7 +225,12 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
       },
       clock,
       random,
+      ...named('check'),
     });
+  }
+
+  function named(of: string) {
+    return { name: `${name}.${of}`, onEvent };
   }
 
   function around(send: Send, call: CallOptions | undefined, request: Preparation): Promise<Response> {

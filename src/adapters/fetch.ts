@@ -4,6 +4,7 @@ export type { ForeignFetch, ResilientFetchEvent } from '../compositions/guarded-
 export { HttpError } from '../core/http-error.ts';
 export {
   type BalancedFetch,
+  type BalancedFetchEvent,
   type BalancedFetchOptions,
   type Balancing,
   balancedFetch,

@@ -259,6 +259,44 @@ test('leaves an origin alone that fails call after call, and comes back to it', 
   assert.deepEqual([a.requests.length, get.endpoints[0]?.state], [6, 'up']);
 });
 
+test('tells by one listener who is left out, by checks and by failures', async () => {
+  const [a, b] = [
+    await serve(({ url }, response) => response.writeHead(url === '/health' ? 500 : 200).end()),
+    await serve(200, 500),
+  ];
+  const { clock, ...rest } = quick();
+  const told: string[] = [];
+  const get = balancedFetch({
+    clock,
+    ...rest,
+    name: 'users',
+    origins: [
+      { name: 'a', url: a.origin },
+      { name: 'b', url: b.origin },
+    ],
+    check: { path: '/health', fall: 1 },
+    outlierEjection: { consecutiveFailures: 1 },
+    retry: { maxAttempts: 1 },
+    onEvent: (event) => told.push([event.name, event.type, ...('target' in event ? [event.target] : [])].join(' ')),
+  });
+  get.start();
+  await clock.advance(0);
+  await until(() => clock.pending === 1);
+  await get('/');
+  assert.deepEqual(told.sort(), ['users.check down a', 'users.outlierEjection ejected b', 'users.retry exhausted']);
+  get[Symbol.dispose]();
+
+  const own: string[] = [];
+  const other = balancedFetch({
+    ...quick(),
+    origins: [b.origin, a.origin],
+    outlierEjection: { consecutiveFailures: 1, onEvent: ({ type }) => own.push(type) },
+    onEvent: ({ type }) => own.push(`common ${type}`),
+  });
+  await other('/');
+  assert.deepEqual(own, ['ejected', 'common retry']);
+});
+
 test('checks its origins, those too that come later, until it is disposed of', async () => {
   const well: RequestListener = ({ url }, response) => response.writeHead(url === '/api/health' ? 204 : 200).end();
   const ill: RequestListener = ({ url }, response) =>
