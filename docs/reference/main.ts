@@ -14,16 +14,20 @@ import { rushReport, rushStory } from './rush-report.ts';
 import { type Call, sendTraffic, warmUp } from './traffic.ts';
 import { startUpstream } from './upstream.ts';
 
-const help = `Sends the same calls to a misbehaving HTTP server on loopback, bare and through a holdfast pipeline. Then, for four
-seconds, asks servers for more than they can do, or allow, with and without shed and rateLimit.
+const help = `Sends the same calls to a misbehaving HTTP server on loopback, bare and through
+a holdfast pipeline. Then, for four seconds, asks servers for more than they can
+do, or allow, with and without shed and rateLimit.
 
 npm start -- [options]
   --seed N      another schedule of misfortunes; default 1
-  --seconds N   for how long the misbehaving server is called, 8 to 60; default 13
-  --json        print the figures as JSON, and progress to stderr; with npm's --silent nothing else is printed
+  --seconds N   for how long the misbehaving server is called, 8 to 60;
+                default 13
+  --json        print the figures as JSON, and progress to stderr; with npm's
+                --silent nothing else is printed
   --help        print this
 
-Exit code 0 when the run showed what it is there to show, 1 when it did not, 2 for options it does not know.
+Exit code 0 when the run showed what it is there to show, 1 when it did not, 2
+for options it does not know.
 `;
 
 /** The first act, once. What it did comes out as events; what it came to, as figures. */

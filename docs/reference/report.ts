@@ -17,7 +17,8 @@ export function story({ interval, outage, patience }: Plan, stream: Terminal): s
     ),
     ...wrap(
       `Two clients make the same ${whole(1_000 / interval)} calls a second: "bare" is fetch, "pipeline" is holdfast's ` +
-        `resilientFetch inside a fallback. Callers give up after ${seconds(patience)}.`,
+        `resilientFetch inside a fallback. Callers give up after ${seconds(patience)}. ` +
+        'Until the tables come, shares are those of all calls so far.',
       widthOf(stream),
     ),
     '',

@@ -12,16 +12,20 @@ import { makePlan, type Plan } from './plan.ts';
 import { progressLine } from './progress.ts';
 import { report, story } from './report.ts';
 
-const help = `Sends the same calls to six HTTP servers on loopback, through a list kept by hand and through holdfast, while the servers
-get slow, are killed, stopped and replaced, and a whole region of them fails. Needs Linux or macOS: it sends signals.
+const help = `Sends the same calls to six HTTP servers on loopback, through a list kept by
+hand and through holdfast, while the servers get slow, are killed, stopped and
+replaced, and a whole region of them fails. Needs Linux or macOS: it sends
+signals.
 
 npm run example:balance -- [options]
   --seed N      another schedule of troubles; default 1
   --seconds N   how long all that takes, 10 to 30; default 20
-  --json        print the figures as JSON, and progress to stderr; with npm's --silent nothing else is printed
+  --json        print the figures as JSON, and progress to stderr; with npm's
+                --silent nothing else is printed
   --help        print this
 
-Exit code 0 when the run showed what it is there to show, 1 when it did not, 2 for options it does not know.
+Exit code 0 when the run showed what it is there to show, 1 when it did not, 2
+for options it does not know.
 `;
 
 /** The run itself. Whatever becomes of it, no server outlives it. */

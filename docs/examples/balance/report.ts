@@ -12,7 +12,8 @@ export function story({ interval, regions, duration, patience }: Plan, ids: stri
       'again, one is stopped and goes on, the whole near region answers 503 for a while, and one process is replaced.',
     `Two clients make the same ${whole(1_000 / interval)} calls a second. "by hand" goes through a list in turn, gives each ` +
       'try a second, and each call two of them; "holdfast" is its balancedFetch: it asks servers how they are, ' +
-      `leaves out who fails, and tries elsewhere. Callers give up after ${seconds(patience)}.`,
+      `leaves out who fails, and tries elsewhere. Callers give up after ${seconds(patience)}. ` +
+      'Until the tables come, shares are those of all calls so far.',
     `The processes: ${ids}.`,
   ];
   return [
