@@ -17,7 +17,7 @@ import {
   type Send,
 } from '../compositions/guarded-fetch.ts';
 import { type HealthCheckEvent, healthCheck } from '../compositions/health-check.ts';
-import { type Balancer, loadBalancer } from '../compositions/load-balancer.ts';
+import { type Balancer, type LoadBalancerEvent, loadBalancer } from '../compositions/load-balancer.ts';
 import { perKey } from '../compositions/per-key.ts';
 import { cancelBody } from '../core/body.ts';
 import { systemClock } from '../core/clock.ts';
@@ -46,8 +46,8 @@ export interface OriginCheck {
   fall?: number | undefined;
 }
 
-/** What the policies around a call tell, and whoever says which origins are well; `name` says which of them. */
-export type BalancedFetchEvent = ResilientFetchEvent | HealthCheckEvent | OutlierEjectionEvent;
+/** What the policies around a call tell, the balancer, and who says which origins are well; `name` says which of them. */
+export type BalancedFetchEvent = ResilientFetchEvent | LoadBalancerEvent | HealthCheckEvent | OutlierEjectionEvent;
 
 export interface BalancedFetchOptions<Fetch extends ForeignFetch = typeof globalThis.fetch>
   extends GuardedFetchOptions<Fetch> {
@@ -176,6 +176,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     zone,
     clock,
     random,
+    ...named('balancer'),
   });
   const send = guardedFetch(options, name, retry?.maxAttempts ?? 3, around);
   const call: typeof globalThis.fetch = async (input, init) => {

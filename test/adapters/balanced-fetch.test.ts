@@ -259,7 +259,7 @@ test('leaves an origin alone that fails call after call, and comes back to it', 
   assert.deepEqual([a.requests.length, get.endpoints[0]?.state], [6, 'up']);
 });
 
-test('tells by one listener who is left out, by checks and by failures', async () => {
+test('tells by one listener who is left out, by checks and by failures, and who came and went', async () => {
   const [a, b] = [
     await serve(({ url }, response) => response.writeHead(url === '/health' ? 500 : 200).end()),
     await serve(200, 500),
@@ -284,6 +284,10 @@ test('tells by one listener who is left out, by checks and by failures', async (
   await until(() => clock.pending === 1);
   await get('/');
   assert.deepEqual(told.sort(), ['users.check down a', 'users.outlierEjection ejected b', 'users.retry exhausted']);
+  told.length = 0;
+  get.remove('b');
+  await assert.rejects(get('/'), { name: 'users.balancer', message: 'no target is eligible: a is down' });
+  assert.deepEqual(told, ['users.balancer removed b', 'users.balancer no-target']);
   get[Symbol.dispose]();
 
   const own: string[] = [];
