@@ -1,4 +1,6 @@
-import { parseArgs } from 'node:util';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
 import { countCaches, lookingUp } from './algorithms/caches.ts';
 import { countMeters, metering } from './algorithms/meters.ts';
 import { countPicks, picking } from './algorithms/pick.ts';
@@ -14,7 +16,8 @@ import { hedging } from './policies/hedge.ts';
 import { countWaiters, limitingRate } from './policies/rate-limit.ts';
 import { retrying } from './policies/retry.ts';
 import { timingOut } from './policies/timeout.ts';
-import { measure } from './runner.ts';
+import { say } from './progress.ts';
+import { type Case, measure } from './runner.ts';
 import { type Figure, printTable, rounded, verdict } from './table.ts';
 import { yardsticks } from './yardsticks.ts';
 
@@ -28,36 +31,63 @@ const { values: options } = parseArgs({
   },
 });
 
-const all = [
-  ...frame,
-  ...retrying,
-  ...timingOut,
-  ...breaking,
-  ...limiting,
-  ...limitingRate,
-  ...fallingBack,
-  ...hedging,
-  ...caching,
-  ...metering,
-  ...placing,
-  ...picking,
-  ...lookingUp,
-  ...pipelines,
-];
+/** By the files they are in. */
+const groups: Record<string, readonly Case[]> = {
+  'core/frame': frame,
+  'policies/retry': retrying,
+  'policies/timeout': timingOut,
+  'policies/circuit-breaker': breaking,
+  'policies/bulkhead': limiting,
+  'policies/rate-limit': limitingRate,
+  'policies/fallback': fallingBack,
+  'policies/hedge': hedging,
+  'policies/cache': caching,
+  'algorithms/meters': metering,
+  'algorithms/placement': placing,
+  'algorithms/pick': picking,
+  'algorithms/caches': lookingUp,
+  'core/pipeline': pipelines,
+};
+const all = Object.values(groups).flat();
 const cases = all.filter(({ name }) => name.includes(options.only));
 const needed = all.filter(({ name }) => cases.some((one) => one.name === name || one.per === name));
-const times = await measure([...yardsticks, ...needed], Number(options.rounds));
-const nanoseconds = (name: string): number => times.get(name) ?? Number.NaN;
+const rounds = Number(options.rounds);
+const together = await measure([...yardsticks, ...needed], rounds);
+const alone = new Map<string, number>();
+for (const [path, group] of Object.entries(groups)) {
+  for (const one of group.filter((each) => cases.includes(each))) {
+    say(`alone: ${one.name}`);
+    alone.set(one.name, ratioOf(one, new Map(Object.entries(await measuredAlone(path, one.name)))));
+  }
+}
+say('');
+const nanoseconds = (name: string): number => together.get(name) ?? Number.NaN;
 
-const timed = [...yardsticks, ...cases].map(({ name, per = 'bare await', required, stretch }) => {
-  const ratio = rounded(nanoseconds(name) / nanoseconds(per));
-  const toBare = rounded(nanoseconds(name) / nanoseconds('bare await'));
+function ratioOf({ name, per = 'bare await' }: Case, times: ReadonlyMap<string, number>): number {
+  return rounded((times.get(name) ?? Number.NaN) / (times.get(per) ?? Number.NaN));
+}
+
+async function measuredAlone(path: string, name: string): Promise<Record<string, number>> {
+  const script = fileURLToPath(new URL('alone.js', import.meta.url));
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...process.execArgv,
+    script,
+    path,
+    name,
+    `${rounds}`,
+  ]);
+  return JSON.parse(stdout);
+}
+
+const timed = [...yardsticks, ...cases].map((one) => {
+  const { name, per = 'bare await', required, stretch } = one;
+  const ratio = alone.get(name) ?? ratioOf(one, together);
   return {
     name,
     nanoseconds: nanoseconds(name),
-    toBare,
     per,
-    ratio,
+    alone: ratio,
+    together: ratioOf(one, together),
     required,
     stretch,
     verdict: verdict(ratio, required),
@@ -76,26 +106,31 @@ if (options.only === '') {
     ...(await countWaiters()),
   );
 }
-counted.push(...(await countCaches(options.only, Number(options.rounds))));
+counted.push(...(await countCaches(options.only, rounds)));
 const figures = counted.map((one) => ({ ...one, verdict: verdict(one.value, one.required) }));
 
 if (options.json) {
-  console.log(
-    JSON.stringify({ node: process.version, rounds: Number(options.rounds), timed, counted: figures }, undefined, 2),
-  );
+  console.log(JSON.stringify({ node: process.version, rounds: rounds, timed, counted: figures }, undefined, 2));
 } else {
   printTable(
-    ['case', 'ns', '/ bare', '/ yardstick', 'yardstick', 'required', 'stretch', ''],
+    ['case', 'ns', 'alone', 'together', 'yardstick', 'required', 'stretch', ''],
     timed.map((one) => [
       one.name,
       one.nanoseconds.toFixed(0),
-      `${one.toBare.toFixed(2)}x`,
-      `${one.ratio.toFixed(2)}x`,
+      `${one.alone.toFixed(2)}x`,
+      `${one.together.toFixed(2)}x`,
       one.per,
       one.required?.toFixed(2) ?? '',
       one.stretch?.toFixed(2) ?? '',
       one.verdict,
     ]),
+  );
+  console.log(
+    [
+      '',
+      'alone: to the yardstick, each case in a process of its own, as in a program that has one kind of pipeline.',
+      'together: the same with all cases taking turns in one process, which share what V8 learns. ns is of that one.',
+    ].join('\n'),
   );
   if (figures.length > 0) {
     console.log();
