@@ -138,6 +138,7 @@ export function dnsTargets(options: DnsTargetsOptions): TargetSource<DnsTarget> 
     clock,
     random,
     tell: (event) => emit(onEvent, { ...event, name, hostname }),
+    hopeless: (error) => error instanceof MissingPackage,
   });
 
   async function records(question: DnsQuestion): Promise<readonly DnsRecord[]> {
@@ -255,9 +256,16 @@ async function byNode(server: string, { hostname, type, signal }: DnsQuestion): 
   return records.map(({ address, ttl }) => ({ host: address, ttl: timeOf(ttl) }));
 }
 
+/** What reads SRV records is not there. */
+class MissingPackage extends Error {}
+
+function missing(cause: unknown): never {
+  throw new MissingPackage('dnsTargets: SRV records are read by dns-packet: npm install dns-packet', { cause });
+}
+
 /** Asks for SRV. */
 async function byPackets(server: string, { hostname, type, signal }: DnsQuestion): Promise<DnsRecord[]> {
-  const codec = await import('dns-packet');
+  const codec = await import('dns-packet').catch(missing);
   const { randomInt } = process.getBuiltinModule('node:crypto') as NodeCrypto;
   const questions = [{ type, name: hostname }];
   const query: DnsQuery = { type: 'query', id: randomInt(65_536), flags: codec.RECURSION_DESIRED, questions };

@@ -65,6 +65,8 @@ export interface RefreshedTargetsOptions<T extends Target> {
   clock: Clock;
   random: Random;
   tell: (event: TargetSourceEvent<T>) => void;
+  /** Whether no further look-up can fare better: whoever waits for the first answer is told so. */
+  hopeless: (error: unknown) => boolean;
 }
 
 /**
@@ -72,7 +74,7 @@ export interface RefreshedTargetsOptions<T extends Target> {
  * backoff later. Never has two look-ups under way.
  */
 export function refreshedTargets<T extends Target>(options: RefreshedTargetsOptions<T>): TargetSource<T> {
-  const { name, look, same, timeout, minTtl, maxTtl, keepWhenEmpty, clock, random, tell } = options;
+  const { name, look, same, timeout, minTtl, maxTtl, keepWhenEmpty, clock, random, tell, hopeless } = options;
   /** After failures: RFC 8767, section 5, asks for no more than a look in 30 s. Never at once. */
   const backoff = exponential({ initial: 1_000, max: 30_000, jitter: equalJitter });
   const current = new Map<string, T>();
@@ -155,6 +157,7 @@ export function refreshedTargets<T extends Target>(options: RefreshedTargetsOpti
   }
 
   function failed(error: unknown): void {
+    if (hopeless(error)) abandoned(error);
     const delay = next(backoff(++failures, undefined, random));
     tell({ type: 'failed', error, delay });
   }

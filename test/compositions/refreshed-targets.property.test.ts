@@ -65,6 +65,7 @@ test('holds what the last look-up in time gave, looks up when that is over, and 
           keepWhenEmpty,
           clock,
           random: seededRandom(seed),
+          hopeless: () => false,
           tell: (event) => told.push({ at: clock.now(), event }),
         });
         source.feed(set);
