@@ -15,19 +15,26 @@ export function uniformRandom(): Picker {
   return { pick: (eligible, call) => eligible[anywhere(call, eligible.length)] as (typeof eligible)[0] };
 }
 
-/** Picks one after another, in the order of the targets, whatever their weights. */
+/**
+ * Picks one after another, whatever their weights: the one whose last turn is longest ago, at first in the order of the
+ * targets. So nobody's turn is passed over because others are eligible from call to call.
+ */
 export function roundRobin(): Picker {
-  let last: Endpoint | undefined;
-  let place = 0;
+  const turns = new WeakMap<Endpoint, number>();
+  let turn = 0;
   return {
     pick(eligible) {
-      const at = (eligible as readonly (Endpoint | undefined)[]).indexOf(last);
-      // Where the last one is gone, the one behind it has moved up to its place.
-      if (at >= 0) place = at + 1;
-      if (place >= eligible.length) place = 0;
-      const picked = eligible[place] as (typeof eligible)[0];
-      last = picked;
-      return picked;
+      let longest = eligible[0] as (typeof eligible)[0];
+      let least = turns.get(longest) ?? 0;
+      for (let i = 1; i < eligible.length && least > 0; i++) {
+        const endpoint = eligible[i] as (typeof eligible)[0];
+        const last = turns.get(endpoint) ?? 0;
+        if (last >= least) continue;
+        longest = endpoint;
+        least = last;
+      }
+      turns.set(longest, ++turn);
+      return longest;
     },
   };
 }

@@ -64,6 +64,8 @@ test('round robin goes on behind the last one, also where targets come and go', 
   assert.equal(pick(a, b, c), c);
   assert.equal(pick(a, b), a);
   assert.equal(pick(b, c), b);
+  // Nor is anybody passed over where the eligible are now these, now those.
+  assert.deepEqual([pick(a, b), pick(c, d), pick(a, b), pick(c, d), pick(a, b), pick(c, d)], [a, d, b, c, a, d]);
 });
 
 test('weighted turns are as many as the weights say, and come back to where they began', () => {
@@ -138,6 +140,29 @@ test('calls at one that is much slower, or fails, count more to the least loaded
   }
 });
 
+test('who has failed is left alone until its penalty has decayed to what others take, the longer the quicker they are', () => {
+  for (const [usual, inFlight, penalty] of [
+    [1, 0, 1_000],
+    [1, 10, 1_000],
+    [10, 0, 1_000],
+    [100, 0, 1_000],
+    [1, 0, 100],
+  ] as const) {
+    const all = endpoints(50, (i) => ({ pending: i === 0 ? 0 : inFlight })) as [MutableEndpoint, ...MutableEndpoint[]];
+    const [ill, ...others] = all;
+    const picker = leastLoaded({ penalty });
+    const random = seededRandom(1);
+    picker.settled?.(ill, 'failure', 5, 0);
+    let now = 0;
+    for (let alone = true; alone; now += 100) {
+      for (const endpoint of others) picker.settled?.(endpoint, 'success', usual, now);
+      for (let i = 0; i < 200 && alone; i++) alone = picker.pick(all, { now, random, tried }) !== ill;
+    }
+    const expected = 10_000 * Math.log(penalty / (1.5 * usual * (inFlight + 1)));
+    assert.ok(Math.abs(now - expected) < 500, `${now} for ${expected}`);
+  }
+});
+
 test('of very many the least loaded of some is taken, and all of them get calls', () => {
   const all = endpoints(1_000);
   counts(leastLoaded(), all, 10_000, true);
@@ -176,6 +201,29 @@ test('keys are shared by weight, and a call without a key goes anywhere', () => 
   }
   near(got, [500, 1_500], 200);
   near(counts(picker, all, 2_000), [1_000, 1_000], 100);
+});
+
+test('a target with another weight than before has another share of the keys, and one too heavy is refused', () => {
+  const picker = consistentHash();
+  const pick = (key: string, ...weights: number[]): string => {
+    const all = endpoints(weights.length, (i) => ({ target: { name: `t${i}`, weight: weights[i] as number } }));
+    return picker.pick(all, { key, now: 0, random: () => 0, tried }).target.name;
+  };
+  const keys = Array.from({ length: 1_000 }, (_, i) => `key ${i}`);
+  const shareOf = (...weights: number[]) => keys.filter((key) => pick(key, ...weights) === 't0').length;
+  near([shareOf(1, 1), shareOf(9, 1), shareOf(1, 9), shareOf(1, 1)], [500, 900, 100, 500], 60);
+  for (const [i, weights] of [
+    [1, 820],
+    [820, 1],
+    [1, 1, 820],
+  ].entries()) {
+    for (let again = 0; again < 2; again++)
+      assert.throws(
+        () => pick(`${i}`, ...weights),
+        /consistentHash: weight must be a number above 0, up to 819, got 820/,
+      );
+  }
+  assert.equal(pick('key', 0.1, 819), 't1');
 });
 
 test('an option of a picker that makes no sense is refused [7]', () => {
