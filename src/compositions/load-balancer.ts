@@ -242,7 +242,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     if (target.weight !== undefined) positive(Number.MAX_VALUE)('loadBalancer: target.weight', target.weight);
     priority('loadBalancer: target', target);
     if (places.has(target.name))
-      throw new RangeError(`loadBalancer: target.name must be another for each, got ${shown(target.name)} twice`);
+      throw new RangeError(`loadBalancer: targets must have names of their own, got ${shown(target.name)} twice`);
     places.set(target.name, new Place(target, since));
     roll = undefined;
   }

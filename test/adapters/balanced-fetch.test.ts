@@ -557,7 +557,7 @@ test.each<[RegExp, unknown]>([
   [/balancedFetch: origins: url must be .* without user, query or fragment/, { origins: [`${a}/?x=1`] }],
   [/balancedFetch: origins: url must be a URL .*, got "undefined"/, { origins: [{ name: 'a' }] }],
   [/balancedFetch: origins: name must be a string, got 7/, { origins: [{ name: 7, url: a }] }],
-  [/target.name must be another for each, got "http:\/\/a.test" twice/, { origins: [a, `${a}/`] }],
+  [/targets must have names of their own, got "http:\/\/a.test" twice/, { origins: [a, `${a}/`] }],
   [/target.weight must be a number above 0/, { origins: [{ url: a, weight: 0 }] }],
   [/balancedFetch: base must be a URL/, { origins: [a], base: '/' }],
   [/balancedFetch: base must have no path, got "http:\/\/a.test\/x"/, { origins: [a], base: `${a}/x` }],

@@ -455,7 +455,7 @@ test('refuses options and targets that make no sense [7]', () => {
   for (const [options, error, message] of [
     [{ targets: undefined }, TypeError, /targets must be iterable/],
     [{ targets: 5 }, TypeError, /targets must be iterable/],
-    [{ targets: [{ name: 'a' }, { name: 'a' }] }, RangeError, /target.name must be another for each, got "a" twice/],
+    [{ targets: [{ name: 'a' }, { name: 'a' }] }, RangeError, /targets must have names of their own, got "a" twice/],
     [{ targets: [{ name: 5 }] }, TypeError, /target.name must be a string/],
     [{ targets: [null] }, TypeError, /target must be an object/],
     ...[0, -1, NaN, Infinity].map(
