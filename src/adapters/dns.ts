@@ -295,7 +295,12 @@ function overUdp(codec: Codec, server: string, query: DnsQuery, signal: AbortSig
       socket.close();
     });
     // Connected, it hears nobody else, and hears at once that nobody is there.
-    socket.connect(port, host, (error) => (error ? fail(error) : socket.send(bytes)));
+    socket.connect(port, host, (error) => {
+      // The signal may have closed it in between, and it would throw where nobody catches that.
+      if (signal.aborted) return;
+      if (error) fail(error);
+      else socket.send(bytes);
+    });
   });
 }
 

@@ -542,6 +542,25 @@ test('is over for good when it is disposed of by whoever hears that a look-up wa
   assert.equal(asked, 1);
 });
 
+test('can be disposed of at every turn of a look-up', async () => {
+  const many = Array.from({ length: 60 }, () => srv('a.test', 80, 60));
+  for (const options of [{}, service]) {
+    for (let turns = 0; turns < 40; turns++) {
+      // A socket that is used once it is closed throws where nobody can catch it.
+      const it = await setUp(({ over, type }) => (type === 'SRV' && over === 'udp' ? many : []), options);
+      it.source.start();
+      let left = turns;
+      const step = (): void => {
+        if (left-- > 0) process.nextTick(step);
+        else it.source[Symbol.dispose]();
+      };
+      step();
+      await idle();
+      assert.equal(it.clock.pending, 0);
+    }
+  }
+});
+
 test('what one balancer does not take is reported, and keeps no others from it, nor from those fed later', async () => {
   const reported: unknown[] = [];
   const before = onListenerError((error) => reported.push(error));
