@@ -220,9 +220,14 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
       },
       check: async (origin, { signal }) => {
         const fetch = own ?? globalThis.fetch;
-        const response = await fetch(at(origin, path), { signal, redirect: 'manual' });
+        const url = at(origin, path);
+        const response = await fetch(url, { signal, redirect: 'manual' });
         cancelBody(response);
-        return response.status >= 200 && response.status < 300;
+        const { status } = response;
+        if (status >= 200 && status < 300) return;
+        // Not just false: who hears that it is down wants to know why.
+        const message = `GET ${url} was answered ${status}`;
+        throw new HttpError({ name: `${name}.check`, message, response, retryable: false });
       },
       clock,
       random,

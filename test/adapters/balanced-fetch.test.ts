@@ -266,6 +266,7 @@ test('tells by one listener who is left out, by checks and by failures, and who 
   ];
   const { clock, ...rest } = quick();
   const told: string[] = [];
+  const reasons: string[] = [];
   const get = balancedFetch({
     clock,
     ...rest,
@@ -277,13 +278,17 @@ test('tells by one listener who is left out, by checks and by failures, and who 
     check: { path: '/health', fall: 1 },
     outlierEjection: { consecutiveFailures: 1 },
     retry: { maxAttempts: 1 },
-    onEvent: (event) => told.push([event.name, event.type, ...('target' in event ? [event.target] : [])].join(' ')),
+    onEvent(event) {
+      told.push([event.name, event.type, ...('target' in event ? [event.target] : [])].join(' '));
+      if (event.type === 'down') reasons.push(String(event.error));
+    },
   });
   get.start();
   await clock.advance(0);
   await until(() => clock.pending === 1);
   await get('/');
   assert.deepEqual(told.sort(), ['users.check down a', 'users.outlierEjection ejected b', 'users.retry exhausted']);
+  assert.deepEqual(reasons, [`users.check: GET ${a.origin}/health was answered 500`]);
   told.length = 0;
   get.remove('b');
   await assert.rejects(get('/'), { name: 'users.balancer', message: 'no target is eligible: a is down' });
