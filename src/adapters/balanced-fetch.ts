@@ -208,7 +208,16 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
   };
   return Object.defineProperties(call, Object.getOwnPropertyDescriptors(members)) as BalancedFetch;
 
-  function checking({ path, ...rest }: OriginCheck): ReturnType<typeof healthCheck<Origin>> {
+  function checking(check: OriginCheck): ReturnType<typeof healthCheck<Origin>> {
+    // Their ranges are healthCheck's to tell.
+    const told = (): void => {};
+    const { path, ...rest } = checked('balancedFetch: check', check, {
+      path: typed('string'),
+      interval: told,
+      timeout: told,
+      rise: told,
+      fall: told,
+    });
     typed('string')('balancedFetch: check.path', path);
     if (!path.startsWith('/')) throw new RangeError(`balancedFetch: check.path must begin with /, got ${shown(path)}`);
     return healthCheck<Origin>({

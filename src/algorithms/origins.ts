@@ -14,9 +14,10 @@ export type OriginOption = string | URL | (Omit<Origin, 'name'> & { readonly nam
 export function originOf(label: string, option: OriginOption): Origin {
   const given = typeof option === 'string' || option instanceof URL ? { url: option } : option;
   object(label, given);
-  const { url, name } = given as Partial<Origin>;
+  const { url, name, zone } = given as Partial<Origin>;
   httpUrl(`${label}: url`, url);
   if (name !== undefined) typed('string')(`${label}: name`, name);
+  if (zone !== undefined) typed('string')(`${label}: zone`, zone);
   return name === undefined ? { ...given, name: at(given, '') } : (given as Origin);
 }
 

@@ -116,6 +116,7 @@ export function fetchPolicies(options: GuardedFetchOptions, clock: Clock, name: 
   });
   const breakerOf = (origin: string): CircuitBreaker => {
     const options = filled(breaker === false ? undefined : breaker, { ...named('breaker'), random });
+    typed('string')('circuitBreaker: name', options.name);
     return circuitBreaker({ ...options, name: `${options.name} ${origin}` });
   };
   // Bad options are told now, not at the first call.

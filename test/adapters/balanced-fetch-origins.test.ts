@@ -110,3 +110,18 @@ test('refuses a Request that cannot be sent on, and speaks of that against no or
   assert.equal((await put('/', { method: 'PUT', body: 'text', keepalive: true })).status, 200);
   assert.equal((await put(new Request('http://origins.invalid/', { keepalive: true }))).status, 200);
 });
+
+test.each<[string, object]>([
+  ['balancedFetch: origins: zone must be a string, got 7', { origins: [{ url: 'http://a.test', zone: 7 }] }],
+  ['balancedFetch: check: unknown option "intervall"; did you mean "interval"', { check: { path: '/', intervall: 1 } }],
+  ['balancedFetch: check: unknown option "onEvent"', { check: { path: '/', onEvent: () => {} } }],
+  ['balancedFetch: check: path must be a string, got 7', { check: { path: 7 } }],
+  ['healthCheck: rise must be a positive integer', { check: { path: '/', rise: 1.5 } }],
+  ['circuitBreaker: name must be a string, got 7', { breaker: { name: 7 } }],
+])('tells a wrong option of a part when it is made: %s', (message, options) => {
+  const wrong = { origins: [], ...options } as BalancedFetchOptions;
+  assert.throws(
+    () => balancedFetch(wrong),
+    (error) => error instanceof Error && error.message.startsWith(message),
+  );
+});
