@@ -23,6 +23,8 @@ interface Level<E extends Endpoint> {
 
 /** Who is there. It holds until somebody comes, goes, or changes state: most calls find it as the one before left it. */
 export interface Roll<E extends Endpoint> extends Level<E> {
+  /** All that calls may go to: who is up, and where so few are up that it panics, all. */
+  readonly open: readonly E[];
   /** By priority, each with its percent of the calls; none where all are of one priority. */
   readonly levels: readonly (Level<E> & { readonly load: number })[];
 }
@@ -32,7 +34,10 @@ export function rollOf<E extends Endpoint>(endpoints: Iterable<E>, panicThreshol
   const all = [...endpoints].filter(({ state }) => state !== 'draining');
   const up = all.filter(({ state }) => state === 'up');
   const priorities = [...new Set(all.map(priorityOf))].sort((a, b) => a - b);
-  if (priorities.length < 2) return { all, up, panics: up.length < panicThreshold * all.length, levels: [] };
+  if (priorities.length < 2) {
+    const panics = up.length < panicThreshold * all.length;
+    return { all, up, open: panics ? all : up, panics, levels: [] };
+  }
   const members = priorities.map((priority) => {
     const ofIt = (endpoint: E): boolean => priorityOf(endpoint) === priority;
     return { all: all.filter(ofIt), up: up.filter(ofIt) };
@@ -40,7 +45,10 @@ export function rollOf<E extends Endpoint>(endpoints: Iterable<E>, panicThreshol
   const counts = members.map((level) => ({ healthy: level.up.length, total: level.all.length }));
   const { load, panic } = priorityShares(counts, panicThreshold);
   const levels = members.map((level, i) => ({ ...level, load: load[i] as number, panics: panic[i] as boolean }));
-  return { all, up, panics: levels.some((level) => level.panics && level.load > 0), levels };
+  const inPanic = levels.flatMap((level) => (level.panics && level.load > 0 ? level.all : []));
+  const open =
+    inPanic.length === 0 ? up : all.filter((endpoint) => endpoint.state === 'up' || inPanic.includes(endpoint));
+  return { all, up, open, panics: inPanic.length > 0, levels };
 }
 
 /**
@@ -60,12 +68,7 @@ export function eligible<E extends Endpoint>(
   const near =
     level.panics || rules.zone === undefined ? healthy : preferred(level.all, level.up, rules.zone, rules.random);
   if (tried.size === 0) return near;
-  return (
-    untried(near, tried) ??
-    untried(healthy, tried) ??
-    untried(roll.up, tried) ??
-    allButLast(level.panics ? level.all : roll.up, tried)
-  );
+  return untried(near, tried) ?? untried(healthy, tried) ?? untried(roll.open, tried) ?? allButLast(roll.open, tried);
 }
 
 function priorityOf({ target }: Endpoint): number {

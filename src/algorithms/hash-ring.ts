@@ -107,6 +107,8 @@ export class HashRing extends NodePlacement {
   protected changed(index: number, before: PlacedNode | undefined, after: PlacedNode | undefined): void {
     // Ketama counts everybody's points anew.
     let ring = this.ketamaLabel ? undefined : this.ring;
+    // Made anew when next asked, should the user's hash throw now.
+    this.ring = undefined;
     if (before) ring = ring?.without(index, after === undefined);
     if (after) ring = ring?.with(this.pairsOf([after], index), this.names);
     this.ring = ring;

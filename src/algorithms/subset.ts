@@ -1,4 +1,4 @@
-import { checked, integer } from '../core/options.ts';
+import { checked, integer, shown } from '../core/options.ts';
 
 /**
  * Deals each client its own few of many targets, so that it keeps few connections, and each target still gets as many
@@ -9,13 +9,14 @@ import { checked, integer } from '../core/options.ts';
  * `size` does not divide their number, those left over differ from round to round. (Beyer et al., *Site Reliability
  * Engineering*, 2016, chapter 20: deterministic subsetting.)
  *
- * @throws {RangeError | TypeError} for options out of range, or unknown
+ * @throws {RangeError | TypeError} for targets in no array, and for options out of range, or unknown
  */
 export function subset<T>(targets: readonly T[], options: { client: number; size: number }): T[] {
   const checks = { client: integer(0, Number.MAX_SAFE_INTEGER), size: integer(1, Number.MAX_SAFE_INTEGER) };
   const { client, size } = checked('subset', options, checks);
   checks.client('subset: client', client);
   checks.size('subset: size', size);
+  if (!Array.isArray(targets)) throw new TypeError(`subset: targets must be an array, got ${shown(targets)}`);
   const shares = Math.floor(targets.length / size);
   if (shares < 1 || targets.length === size) return [...targets];
   const shuffled = [...targets];

@@ -50,6 +50,15 @@ test('a retry goes on to the next priority once all of the first have been tried
   assert.equal(names(eligible(all, rules, new Set(['0a', '0b', '1a']))), '0a 0b');
 });
 
+test('a retry in panic goes on to the next priority too, and never to the last one tried where there is another', () => {
+  const roll = rollOf(pool({ healthy: 0, total: 1 }, { healthy: 0, total: 1 }), 0.5);
+  assert.deepEqual([roll.panics, names(roll.open)], [true, '0a 1a']);
+  for (let i = 0; i < 20; i++) {
+    assert.equal(names(eligible(roll, rules, new Set(['0a']))), '1a');
+    assert.equal(names(eligible(roll, rules, new Set(['1a', '0a']))), '1a');
+  }
+});
+
 test('finds nobody where none is up and there is no panic', () => {
   const all = pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 });
   assert.equal(eligible(rollOf(all, 0), rules, new Set()).length, 0);

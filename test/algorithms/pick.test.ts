@@ -258,5 +258,9 @@ test('a subset of no fewer than all is all of them, and one that divides badly l
   }
   assert.ok(left.size > 7);
   assert.throws(() => subset([1], { client: -1, size: 1 }), RangeError);
+  assert.throws(
+    () => subset(new Set([1, 2]) as unknown as number[], { client: 0, size: 1 }),
+    /targets must be an array/,
+  );
   assert.throws(() => subset([1], { client: 0, size: 0 }), RangeError);
 });

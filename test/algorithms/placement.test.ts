@@ -9,6 +9,7 @@ import type { Placement, PlacementNode } from '../../src/algorithms/placement.ts
 import { RendezvousHash } from '../../src/algorithms/rendezvous-hash.ts';
 import { slotOf } from '../../src/algorithms/slot-of.ts';
 import { NoTargetError } from '../../src/core/errors.ts';
+import { murmur3 } from '../../src/core/hash.ts';
 import { xxhash64 } from '../../src/core/xxhash.ts';
 
 const kinds: Record<string, (nodes?: Iterable<PlacementNode>) => Placement> = {
@@ -134,6 +135,20 @@ test('of equal points the first name has the keys, whoever came first, and the n
     ring.add('a');
     assert.deepEqual(ring.owners('key', 3), ['a', 'b', 'c']);
   }
+});
+
+test('a ring whose hash throws while a node comes has that node all the same, once the hash works', () => {
+  let broken = false;
+  const hash = (data: string | Uint8Array): number => {
+    if (broken) throw new Error('no');
+    return murmur3(data);
+  };
+  const ring = new HashRing({ nodes: ['a', 'b'], hash, virtualNodes: 50 });
+  ring.owner('key');
+  broken = true;
+  assert.throws(() => ring.add('c'), /no/);
+  broken = false;
+  assert.deepEqual([...ring.points()], [...new HashRing({ nodes: ['a', 'b', 'c'], hash, virtualNodes: 50 }).points()]);
 });
 
 test('a string jumps by its xxhash64', () => {

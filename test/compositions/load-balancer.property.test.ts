@@ -5,6 +5,7 @@ import { leastConnections, powerOfTwoChoices, roundRobin, uniformRandom } from '
 import { consistentHash } from '../../src/algorithms/pick-hash.ts';
 import { leastLoaded, peakEwma } from '../../src/algorithms/pick-latency.ts';
 import { weightedRoundRobin } from '../../src/algorithms/pick-weighted.ts';
+import { priorityShares } from '../../src/algorithms/priorities.ts';
 import { loadBalancer } from '../../src/compositions/load-balancer.ts';
 import { NoTargetError } from '../../src/core/errors.ts';
 import type { Health } from '../../src/core/health.ts';
@@ -136,6 +137,90 @@ test('sends calls to eligible targets alone, counts them as long as they run, an
         for (const { target, done } of drains) assert.equal(done, pendingAt(target) === 0);
       }
     }),
+  );
+});
+
+test('with priorities, zones, panic and slow start together, calls go to who is up, or to all where it panics', async () => {
+  const place = fc.record({ zone: fc.constantFrom('near', 'far'), priority: fc.nat(2) });
+  await fc.assert(
+    fc.asyncProperty(
+      picker,
+      steps,
+      fc.array(place, { minLength: 5, maxLength: 5 }),
+      // Above 71 % one priority alone panics sooner than one of several.
+      fc.constantFrom(0, 0.3, 0.7),
+      fc.constantFrom(0, 30, 5_000),
+      fc.nat(),
+      async (pick, steps, where, panicThreshold, slowStart, seed) => {
+        const clock = new ManualClock();
+        const states = new Map<string, 'up' | 'down' | 'ejected'>();
+        const health: Health = { state: (name) => states.get(name) ?? 'up' };
+        const told: string[] = [];
+        const targetOf = (name: string, weight?: number) => ({
+          name,
+          ...(where['abcde'.indexOf(name)] as (typeof where)[0]),
+          ...(weight && { weight }),
+        });
+        const nodes = loadBalancer({
+          targets: [targetOf('a'), targetOf('b')],
+          pick: pick(),
+          health: [health],
+          panicThreshold,
+          slowStart,
+          zone: 'near',
+          clock,
+          random: seededRandom(seed),
+          onEvent: ({ type }) => told.push(type),
+        });
+        /** Those a call may go to, and whether there is panic. */
+        const mayGet = (): { names: Set<string>; panics: boolean } => {
+          const all = nodes.endpoints.filter(({ state }) => state !== 'draining');
+          const levels = [0, 1, 2].map((priority) => all.filter(({ target }) => target.priority === priority));
+          const up = levels.map((level) => level.filter(({ state }) => state === 'up'));
+          const counts = levels.map((level, i) => ({ healthy: up[i]?.length as number, total: level.length }));
+          const { load, panic } = priorityShares(counts, panicThreshold);
+          const getting = levels.flatMap((level, i) => ((load[i] as number) > 0 && panic[i] ? level : []));
+          const names = [...up.flat(), ...getting].map(({ target }) => target.name);
+          return { names: new Set(names), panics: getting.length > 0 };
+        };
+        let panics = false;
+        const again = retry({ maxAttempts: 3, backoff: () => 0, clock });
+        for (const each of steps) {
+          if (each.do === 'call') {
+            const { names, panics: now } = mayGet();
+            const tried: string[] = [];
+            const router = each.key === null ? nodes : nodes.forKey(each.key);
+            const task = router.route(async ({ name }) => {
+              tried.push(name);
+              throw new Error('no');
+            });
+            const error: unknown = await again.execute(task).catch((error) => error);
+            assert.equal(error instanceof NoTargetError, names.size === 0);
+            assert.equal(tried.length, names.size === 0 ? 0 : 3);
+            for (const name of tried) assert.ok(names.has(name), `${name} of ${[...names]}`);
+            if (names.size > 1) assert.notEqual(tried[1], tried[0]);
+            if (now !== panics) assert.equal(told.at(names.size === 0 ? -2 : -1), now ? 'panic' : 'panic-over');
+            panics = now;
+          } else if (each.do === 'add') {
+            if (!nodes.endpoints.some(({ target }) => target.name === each.name))
+              nodes.add(targetOf(each.name, each.weight));
+          } else if (each.do === 'remove') nodes.remove(each.name);
+          else if (each.do === 'drain') nodes.drain(each.name).catch(() => {});
+          else if (each.do === 'health') states.set(each.name, each.state as 'up');
+          else if (each.do === 'wait') await clock.advance(each.time);
+          for (const { weight, target, pending } of nodes.endpoints) {
+            const whole = target.weight ?? 1;
+            assert.ok(weight > 0.0999 * whole && weight <= whole);
+            assert.equal(pending, 0);
+          }
+        }
+        // Once told of, not again before it is over.
+        const turns = told.filter((type) => type.startsWith('panic'));
+        turns.forEach((type, i) => {
+          assert.equal(type, i % 2 === 0 ? 'panic' : 'panic-over');
+        });
+      },
+    ),
   );
 });
 
