@@ -23,12 +23,15 @@ const size = { width: 760, height: 360, left: 64, right: 16, top: 40, bottom: 48
 /** Told apart by who sees few colours, too (Okabe and Ito, 2008); readable on white and on black. */
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 
+const setOff = 'fill="#555" stroke="#fff" stroke-width="4" paint-order="stroke"';
+
 /** The chart as an SVG image. The same data gives the same text. */
 export function svg({ title, x, y, from: lowest = 0, lines, levels = [], shaded = [] }: Chart): string {
   const { width, height, left, right, top, bottom } = size;
   const points = lines.flatMap((line) => line.points);
   const [least, most] = [Math.min(...points.map(([x]) => x)), Math.max(...points.map(([x]) => x))];
-  const xs = ticks(least, most).filter((x) => x >= least && x <= most);
+  // Those beyond the data are left out here, so more are asked for.
+  const xs = ticks(least, most, 8).filter((x) => x >= least && x <= most);
   const ys = ticks(lowest, Math.max(...points.map(([, y]) => y), ...levels.map(({ y }) => y)));
   const toX = scale([least, most], [left, width - right]);
   const toY = scale([ys[0] as number, ys.at(-1) as number], [height - bottom, top]);
@@ -48,11 +51,12 @@ export function svg({ title, x, y, from: lowest = 0, lines, levels = [], shaded 
     ...ys.map((at) => text([left - 8, toY(at) + 4], at.toLocaleString('en'), 'text-anchor="end"')),
     ...xs.map((at) => text([toX(at), height - bottom + 18], at.toLocaleString('en'), 'text-anchor="middle"')),
     ...levels.map(({ y }) => line(left, toY(y), width - right, toY(y), 'stroke="#555" stroke-dasharray="6 4"')),
-    ...levels.map(({ y, label }) => text([width - right - 4, toY(y) - 4], label, 'text-anchor="end" fill="#555"')),
     ...lines.map(
       ({ points }, i) =>
         `<polyline points="${points.map(([x, y]) => `${n(toX(x))},${n(toY(y))}`).join(' ')}" fill="none" stroke="${colours[i % colours.length]}" stroke-width="2"/>`,
     ),
+    // Over the lines, and set off from them: these often run along a level.
+    ...levels.map(({ y, label }) => text([width - right - 4, toY(y) - 4], label, `text-anchor="end" ${setOff}`)),
     text([left, 18], title, 'font-weight="bold"'),
     ...lines.map(({ label }, i) =>
       text(
@@ -72,9 +76,9 @@ function scale([from, to]: [number, number], [first, last]: [number, number]): (
   return (value) => first + ((value - from) / (to - from || 1)) * (last - first);
 }
 
-/** Round numbers, four to nine of them, from one at or below `least` to one at or above `most`. */
-function ticks(least: number, most: number): number[] {
-  const rough = (most - least || 1) / 5;
+/** Round numbers, so many steps apart or fewer, from one at or below `least` to one at or above `most`. */
+function ticks(least: number, most: number, steps = 5): number[] {
+  const rough = (most - least || 1) / steps;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = power * ([1, 2, 5, 10].find((each) => each * power >= rough) as number);
   const first = Math.floor(least / step);
