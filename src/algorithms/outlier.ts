@@ -62,6 +62,8 @@ interface Host {
   row: number;
   /** Until when it is out; `-Infinity` for one that is in. */
   until: Milliseconds;
+  /** How long it is out, or was. */
+  duration: Milliseconds;
   out: boolean;
   /** How often it was out lately. */
   times: number;
@@ -188,14 +190,16 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     host.times++;
     host.row = 0;
     const duration = Math.min(ejection * host.times, Math.max(ejection, maxEjection));
+    host.duration = duration;
     host.until = now + duration;
     host.out = true;
     emit(onEvent, { type: 'ejected', name, target: host.name, why, duration });
   }
 
   function isOut(host: Host, now: Milliseconds): boolean {
-    // After a step back of the clock it is out no longer than it was to be.
-    if (host.until - now > Math.max(ejection, maxEjection)) host.until = now;
+    // After a step back of the clock it is out as long as if it had been ejected now. Small ones are usual: who asks by a
+    // coarse clock is a little behind who tells.
+    host.until = Math.min(host.until, now + host.duration);
     if (host.until > now) return true;
     if (host.out) {
       host.out = false;
@@ -207,7 +211,17 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
   function hostOf(target: string): Host {
     let host = hosts.get(target);
     if (host === undefined) {
-      host = { name: target, calls: 0, failures: 0, row: 0, until: -Infinity, out: false, times: 0, silent: 0 };
+      host = {
+        name: target,
+        calls: 0,
+        failures: 0,
+        row: 0,
+        until: -Infinity,
+        duration: 0,
+        out: false,
+        times: 0,
+        silent: 0,
+      };
       hosts.set(target, host);
     }
     host.silent = 0;

@@ -209,6 +209,8 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
       roll = undefined;
       if (seen === 'up') place.since = now;
     }
+    // A clock that steps back makes nobody wait longer.
+    place.since = Math.min(place.since, now);
     if (slowStart > 0) place.weight = (target.weight ?? 1) * slowStartShare(now - place.since, slowStart);
   }
 

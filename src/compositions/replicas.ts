@@ -125,6 +125,8 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
     ...T[],
   ];
   const host = { clock, classify: health.find(({ classify }) => classify !== undefined)?.classify ?? classifyGuarded };
+  /** When each was last read from, in reads. */
+  const turns = new WeakMap<T, number>();
   let turn = 0;
   let fence = 0n;
 
@@ -166,9 +168,15 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
     const well = standbys.filter((target) => stateOf(target, now) === 'up');
     const behind = lag(well, now);
     const fit = well.filter((target) => position(target) >= least && behind(target) <= maxStaleness);
-    const target = fit[turn++ % fit.length];
-    if (target === undefined) emit(onEvent, { type: 'no-replica', name, primary: primary.name });
-    return target ?? primary;
+    const [first, ...others] = fit;
+    if (first === undefined) {
+      emit(onEvent, { type: 'no-replica', name, primary: primary.name });
+      return primary;
+    }
+    const lastOf = (target: T): number => turns.get(target) ?? 0;
+    const target = others.reduce((longest, other) => (lastOf(other) < lastOf(longest) ? other : longest), first);
+    turns.set(target, ++turn);
+    return target;
   }
 
   function lag(well: readonly T[], now: Milliseconds): (target: T) => Milliseconds {

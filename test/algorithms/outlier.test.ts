@@ -127,7 +127,7 @@ test('counts nothing that comes from an ejected target, nor one as a target that
 test('takes a target back in time also where the clock steps back', () => {
   const { record, out } = ejection({ consecutiveFailures: 1 }, 3);
   record(0, 'failure', 1, 1e9);
-  assert.deepEqual(out(0), []);
+  assert.deepEqual([out(0), out(29_999), out(30_000)], [['h0'], ['h0'], []]);
 });
 
 test('tells who is ejected, why and for how long, and who returns', () => {
@@ -188,4 +188,14 @@ test("one that was removed while it was out takes nobody else's place, and is st
   // As always: no more than may be out, and never the last.
   record(2, 'failure', 2, 50_000);
   assert.deepEqual(ask(['h0', 'h1', 'h2', 'h3'], 50_000), ['h0', 'h1']);
+});
+
+test('a call that is told of a little later than others ask leaves its target out, also for the longest time', () => {
+  // As with a coarse clock, which others read earlier in the same turn.
+  const { record, out } = ejection({ consecutiveFailures: 1, ejection: 1_000, maxEjection: 1_000 }, 3);
+  record(0, 'failure', 1, 100.5);
+  assert.deepEqual([out(100), out(1_000), out(1_100)], [['h0'], ['h0'], []]);
+  // Nor is it out for longer than that after a step back.
+  record(0, 'failure', 1, 50_000);
+  assert.deepEqual([out(2_000), out(2_999), out(3_000)], [['h0'], ['h0'], []]);
 });

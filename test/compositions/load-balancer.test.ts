@@ -9,6 +9,7 @@ import {
   type LoadBalancerOptions,
   loadBalancer,
 } from '../../src/compositions/load-balancer.ts';
+import type { Clock } from '../../src/core/clock.ts';
 import { NoTargetError, RejectedError } from '../../src/core/errors.ts';
 import { onListenerError } from '../../src/core/events.ts';
 import type { Health } from '../../src/core/health.ts';
@@ -391,6 +392,29 @@ test('lets who was added, or is well again, begin slowly, and nobody who was the
   assert.deepEqual(weights(), [2, 0.1, 2]);
   await clock.advance(60_000);
   assert.deepEqual(weights(), [2, 1, 4]);
+});
+
+test('a clock that steps back begins a slow start anew, and keeps nobody small for longer', async () => {
+  const clock = new ManualClock();
+  let back = 0;
+  const stepping: Clock = {
+    now: () => clock.now() - back,
+    coarse: () => clock.now() - back,
+    wall: () => clock.wall(),
+    schedule: (delay, run) => clock.schedule(delay, run),
+  };
+  const nodes = balancer({ targets: abc, slowStart: 10_000, clock: stepping });
+  await clock.advance(100_000);
+  nodes.add({ name: 'd' });
+  const weight = () => nodes.endpoints[3]?.weight;
+  await clock.advance(5_000);
+  assert.equal(weight(), 0.5);
+  back = 50_000;
+  assert.equal(weight(), 0.1);
+  await clock.advance(5_000);
+  assert.equal(weight(), 0.5);
+  await clock.advance(5_000);
+  assert.equal(weight(), 1);
 });
 
 test('picks by weight where the picker heeds it', async () => {

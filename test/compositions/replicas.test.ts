@@ -259,3 +259,18 @@ test('a health that fails when it is told changes no call, and is reported [101]
   await new Promise(setImmediate);
   assert.equal(reported.splice(0).length, 2);
 });
+
+test('reads from all that are fit in turn, also where every second read is fit for one alone', async () => {
+  const at: Record<string, number> = { p: 9, a: 5, b: 9, c: 5 };
+  const nodes = replicas({
+    primary: { name: 'p' },
+    replicas: [{ name: 'a' }, { name: 'b' }, { name: 'c' }],
+    position: ({ name }) => at[name] as number,
+  });
+  const got: string[] = [];
+  for (let i = 0; i < 6; i++) {
+    await pipeline().execute(nodes.read({ position: 9 }).route(({ name }) => assert.equal(name, 'b')));
+    got.push(await pipeline().execute(nodes.read().route(({ name }) => name)));
+  }
+  assert.deepEqual(got, ['a', 'c', 'a', 'c', 'a', 'c']);
+});
