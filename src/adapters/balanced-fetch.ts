@@ -167,6 +167,8 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     outlierEjection === false ? [] : [outlierHealth<Origin>(filled(outlierEjection, named('outlierEjection')))];
   const checks = check === undefined ? [] : [checking(typeof check === 'string' ? { path: check } : check)];
   const rests = new Rests(longestRest);
+  /** Turns tries away from origins that are to be left alone. */
+  const spared = new CircuitOpenError({ name, message: 'another origin is to be asked' });
   const balancer: Balancer<Origin> = loadBalancer<Origin>({
     targets: Array.from(origins, (origin) => originOf('balancedFetch: origins', origin)),
     pick: rests.sparing(pick),
@@ -257,7 +259,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     /** Whom this call has asked. */
     const asked = new Set<string>();
     const routed = router.route((origin, context) => {
-      if (isSpared(origin, asked)) throw new CircuitOpenError({ name, message: `${origin.name} is left alone` });
+      if (isSpared(origin, asked)) throw spared;
       asked.add(origin.name);
       return visit(origin, (context) => send(context, at(origin, path)), context);
     });
@@ -275,12 +277,14 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
 
   /** What turns a try away has asked nobody: another origin is asked instead, at once. */
   async function place(routed: Task<Response>, context: Context): Promise<Response> {
-    for (let turnedAway = 1; ; turnedAway++) {
+    let open = balancer.endpoints.length;
+    let sparing = open;
+    for (;;) {
       try {
         return await routed(context);
       } catch (error) {
-        // Each may turn it away twice: spared at first, and then by its circuit.
-        if (!(error instanceof CircuitOpenError) || turnedAway >= 2 * balancer.endpoints.length) throw error;
+        const more = error === spared ? sparing-- > 0 : error instanceof CircuitOpenError && --open > 0;
+        if (!more) throw error;
       }
     }
   }

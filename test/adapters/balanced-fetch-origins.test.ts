@@ -4,6 +4,7 @@ import { test } from 'vitest';
 import { type BalancedFetchOptions, balancedFetch } from '../../src/adapters/fetch.ts';
 import { roundRobin } from '../../src/algorithms/pick.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
+import { NoTargetError } from '../../src/core/errors.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { serve, until } from './server.ts';
 
@@ -78,6 +79,16 @@ test('asks an origin that is to be left alone where the other is being tried out
   assert.equal((await get('/')).url, `${a.origin}/`);
   await clock.advance(60_000);
   await probe;
+});
+
+test('says that there are no targets when all go while an origin is spared', async () => {
+  const [a, b] = [await serve(busy), await serve(200)];
+  const origins = [{ url: a.origin, zone: 'near' }, { url: b.origin }];
+  const get = balancedFetch({ ...quick(), origins, zone: 'near' });
+  await get('/');
+  const call = get('/');
+  get[Symbol.dispose]();
+  await assert.rejects(call, NoTargetError);
 });
 
 test('does not hold against an origin what was asked of it before it had gone and come back', async () => {
