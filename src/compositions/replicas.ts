@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { NoTargetError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { type Health, tell } from '../core/health.ts';
-import { checked, duration, iterable, object, objectWith, typed } from '../core/options.ts';
+import { checked, duration, iterable, object, objectWith, shown, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
 import type { Context, Milliseconds } from '../core/policy.ts';
 import type { Router, Target } from '../core/router.ts';
@@ -51,6 +51,7 @@ export interface Replicas<T extends Target> {
    * Sends calls to a replica that is well, and fresh enough, each in turn; to the primary, if none is.
    *
    * @param session where its own last write was: it reads from none that does not have that yet
+   * @throws {TypeError} for a session whose position is no number
    */
   read(session?: { position: number }): Router<T>;
   /**
@@ -136,7 +137,12 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
     },
     write: routerTo(() => primary),
     read(session) {
-      if (session !== undefined) object('replicas: session', session);
+      if (session !== undefined) {
+        object('replicas: session', session);
+        // Taken for no position, it would read what is older than the session's own writes.
+        if (typeof session.position !== 'number')
+          throw new TypeError(`replicas: session.position must be a number, got ${shown(session.position)}`);
+      }
       return routerTo((now) => reader(now, session?.position ?? -Infinity));
     },
     promote() {

@@ -46,7 +46,10 @@ export interface ReshardOptions<K extends PlacementKey, T extends Target> {
   after?: K | undefined;
   /** Told after each batch, and at the end. What it throws goes to `onListenerError`. */
   onProgress?: ((progress: ReshardProgress<K>) => void) | undefined;
-  /** Stops it, once the batch at hand is done: everything works on as it is then, and another `reshard` resumes it. */
+  /**
+   * Stops it, once the batch at hand is done: everything works on as it is then, and another `reshard` resumes it. Where
+   * `keys`, or a `move`, may wait for long, they should heed it too.
+   */
   signal?: AbortSignal | undefined;
 }
 
@@ -113,8 +116,10 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
   let shift: KeyShift | undefined;
 
   return {
-    forKey(key) {
-      const id = idOf(key);
+    forKey(given) {
+      const id = idOf(given);
+      // Bytes that change afterwards would be another key, held and placed as neither.
+      const key = typeof given === 'string' ? given : new Uint8Array(given);
       const pick = (context: Context): T => {
         const names = namesOf(key, id);
         return targetOf(names[(context.attempt - 1) % names.length] as string);

@@ -244,6 +244,13 @@ test('takes no options but good ones [7]', () => {
     [{ primary, replica: [], position }, /did you mean "replicas"/],
   ];
   for (const [options, error] of bad) assert.throws(() => replicas(options as ReplicasOptions<Node>), error);
+  const nodes = replicas({ primary, replicas: [], position });
+  for (const [session, error] of [
+    [5, /session must be an object/],
+    [{}, /session.position must be a number, got undefined/],
+    [{ position: '5' }, /session.position must be a number, got "5"/],
+  ] as const)
+    assert.throws(() => nodes.read(session as unknown as { position: number }), error);
 });
 
 test('a health that fails when it is told changes no call, and is reported [101]', async () => {

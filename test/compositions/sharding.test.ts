@@ -482,3 +482,18 @@ test('takes no options but good ones [7]', async () => {
   for (const [options, error] of worse)
     await assert.rejects(shards.reshard(options as ReshardOptions<string, Node>), error);
 });
+
+test('a router for a key of bytes stays with that key, whatever becomes of the bytes', async () => {
+  const names = ['a', 'b', 'c', 'd'];
+  const shards = sharding({
+    placement: new HashRing({ nodes: names }),
+    targets: names.map((name) => ({ name })),
+  });
+  const key = Buffer.from('key 0');
+  const router = shards.forKey(key);
+  const [owner] = shards.owners('key 0');
+  for (let digit = 0; digit < 10; digit++) {
+    key.write(`key ${digit}`);
+    assert.equal(await pipeline().execute(router.route((target) => target)), owner);
+  }
+});
