@@ -16,7 +16,7 @@ import { priority } from '../core/targets.ts';
 import { Tries } from '../core/tried.ts';
 
 export interface LoadBalancerOptions<T extends Target> {
-  /** Where calls may go: each has a name of its own and, where it differs, a weight above 0. There may be none yet. */
+  /** Where calls may go: each has a name of its own, and if it differs a weight, above 0, up to 2 ** 32. There may be none. */
   targets: Iterable<T>;
   /** Chooses among the eligible. Default `leastLoaded()`. */
   pick?: Picker | undefined;
@@ -241,7 +241,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   function add(target: T, since: Milliseconds): void {
     object('loadBalancer: target', target);
     typed('string')('loadBalancer: target.name', target.name);
-    if (target.weight !== undefined) positive(Number.MAX_VALUE)('loadBalancer: target.weight', target.weight);
+    if (target.weight !== undefined) positive(2 ** 32)('loadBalancer: target.weight', target.weight);
     priority('loadBalancer: target', target);
     if (places.has(target.name))
       throw new RangeError(`loadBalancer: targets must have names of their own, got ${shown(target.name)} twice`);

@@ -482,7 +482,8 @@ test('refuses options and targets that make no sense [7]', () => {
     [{ targets: [{ name: 'a' }, { name: 'a' }] }, RangeError, /targets must have names of their own, got "a" twice/],
     [{ targets: [{ name: 5 }] }, TypeError, /target.name must be a string/],
     [{ targets: [null] }, TypeError, /target must be an object/],
-    ...[0, -1, NaN, Infinity].map(
+    // What is too much to be added up too.
+    ...[0, -1, NaN, Infinity, 2 ** 33, Number.MAX_VALUE].map(
       (weight) => [{ targets: [{ name: 'a', weight }] }, RangeError, /weight must/] as const,
     ),
     [{ targets: [{ name: 'a', priority: NaN }] }, RangeError, /target.priority must be a number/],
