@@ -206,6 +206,8 @@ function addresses(label: string, value: unknown): void {
   if (!Array.isArray(value) || value.length === 0 || !value.every((each) => typeof each === 'string'))
     throw new TypeError(`${label} must be an array of one address or more, got ${shown(value)}`);
   try {
+    // Node ends the whole process over a port of 0, and takes 70000 for 4464.
+    for (const server of value) integer(1, 65_535)('port', hostAndPort(server).port);
     nodeResolver(value);
   } catch (cause) {
     throw new RangeError(`${label} must be addresses, got ${value.map(shown).join(', ')}`, { cause });

@@ -637,6 +637,9 @@ test('refuses options out of range, unknown or missing, and those that exclude e
     [{ hostname, port: 80, type: 'SRV' }, /dnsTargets: port and type "SRV" exclude each other/],
     [{ hostname, servers: [] }, /dnsTargets: servers must be an array of one address or more/],
     [{ hostname, servers: ['dns.test'] }, /dnsTargets: servers must be addresses, got "dns.test"/],
+    ...['127.0.0.1:0', '127.0.0.1:70000', '[::1]:0', '127.0.0.1:-1'].map(
+      (server) => [{ hostname, servers: [server] }, /dnsTargets: servers must be addresses, got "/] as const,
+    ),
     [{ hostname, servers: ['127.0.0.1'], resolve }, /dnsTargets: resolve and servers exclude each other/],
     [{ hostname, timeout: 0 }, /dnsTargets: timeout must be a number above 0/],
     [{ hostname, minTtl: NaN }, /dnsTargets: minTtl must be a number above 0/],
