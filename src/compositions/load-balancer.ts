@@ -7,7 +7,7 @@ import { emit, hear, type Listener, reportError } from '../core/events.ts';
 import { type Health, tell } from '../core/health.ts';
 import { checked, duration, iterable, number, object, objectWith, positive, shown, typed } from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
-import { Place, PlacedCall } from '../core/placed-call.ts';
+import { type Place, PlacedCall, type PlacingHost } from '../core/placed-call.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import { rejectSoon } from '../core/promise.ts';
 import { type Random, systemRandom } from '../core/random.ts';
@@ -74,6 +74,13 @@ export interface Balancer<T extends Target = Target> extends Router<T>, Disposab
   readonly endpoints: readonly Endpoint<T>[];
 }
 
+/** A place, and what users need not see of it. */
+interface Seat<T extends Target> {
+  readonly place: Place<T>;
+  /** When it came, or came back; `-Infinity` if it was there from the start. */
+  since: Milliseconds;
+}
+
 const nobodyTried: ReadonlySet<string> = /* @__PURE__ */ new Set();
 
 /**
@@ -117,9 +124,11 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     name: typed('string'),
     onEvent: typed('function'),
   });
-  const places = new Map<string, Place<T>>();
+  const seats = new Map<string, Seat<T>>();
+  /** Who waits until those that drain have no calls any more; they may have been removed meanwhile. */
+  const draining = new Map<Place<T>, (() => void)[]>();
   const classify = health.find((monitor) => monitor.classify !== undefined)?.classify ?? classifyGuarded;
-  const host = { clock, classify, told };
+  const host: PlacingHost<T> = { clock, classify, told, drained };
   const rules = { zone, random };
   const tries = new Tries();
   /** Whether a target may change though nobody touches it. */
@@ -142,19 +151,19 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     },
     remove(target) {
       roll = undefined;
-      const was = places.delete(target);
+      const was = seats.delete(target);
       if (was) emit(onEvent, { type: 'removed', name, target });
       return was;
     },
     drain,
     get endpoints() {
       const now = clock.now();
-      for (const place of places.values()) look(place, now);
-      return [...places.values()];
+      for (const seat of seats.values()) look(seat, now);
+      return placesOf();
     },
     [Symbol.dispose]() {
       roll = undefined;
-      places.clear();
+      seats.clear();
     },
   };
 
@@ -165,8 +174,8 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
         const tried = tries.of(context, key);
         try {
           // Who is gone for good need not be remembered: an execution may go on for ever.
-          if (tried !== undefined && tried.size > places.size)
-            for (const each of tried) if (!places.has(each)) tried.delete(each);
+          if (tried !== undefined && tried.size > seats.size)
+            for (const each of tried) if (!seats.has(each)) tried.delete(each);
           const place = choose(key, now, tried ?? nobodyTried);
           const { name } = place.target;
           // The last one tried is the last in the set.
@@ -181,7 +190,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   }
 
   function choose(key: string | undefined, now: Milliseconds, tried: ReadonlySet<string>): Place<T> {
-    if (changing) for (const place of places.values()) look(place, now);
+    if (changing) for (const seat of seats.values()) look(seat, now);
     const among = eligible(roll ?? callRoll(), rules, tried);
     if (among.length === 0) throw noTarget();
     const picked = pick.pick(among, { key, now, random, tried }) as Place<T> | undefined;
@@ -191,7 +200,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
 
   function callRoll(): Roll<Place<T>> {
     // What a listener does now may make it out of date.
-    const called = (roll = rollOf(places.values(), panicThreshold));
+    const called = (roll = rollOf(placesOf(), panicThreshold));
     const { panics, up, all } = called;
     if (panics !== panicking) {
       panicking = panics;
@@ -200,18 +209,23 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     return called;
   }
 
-  function look(place: Place<T>, now: Milliseconds): void {
+  function placesOf(): Place<T>[] {
+    return Array.from(seats.values(), ({ place }) => place);
+  }
+
+  function look(seat: Seat<T>, now: Milliseconds): void {
+    const { place } = seat;
     const { target, state } = place;
     const seen = state === 'draining' ? state : stateOf(target, now);
     // Whoever was asked may have had it drained.
     if (seen !== state && place.state === state) {
       place.state = seen;
       roll = undefined;
-      if (seen === 'up') place.since = now;
+      if (seen === 'up') seat.since = now;
     }
     // A clock that steps back makes nobody wait longer.
-    place.since = Math.min(place.since, now);
-    if (slowStart > 0) place.weight = (target.weight ?? 1) * slowStartShare(now - place.since, slowStart);
+    seat.since = Math.min(seat.since, now);
+    if (slowStart > 0) place.weight = (target.weight ?? 1) * slowStartShare(now - seat.since, slowStart);
   }
 
   function stateOf({ name }: T, now: Milliseconds): 'up' | 'down' | 'ejected' {
@@ -243,25 +257,33 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     typed('string')('loadBalancer: target.name', target.name);
     if (target.weight !== undefined) positive(2 ** 32)('loadBalancer: target.weight', target.weight);
     priority('loadBalancer: target', target);
-    if (places.has(target.name))
+    if (seats.has(target.name))
       throw new RangeError(`loadBalancer: targets must have names of their own, got ${shown(target.name)} twice`);
-    places.set(target.name, new Place(target, since));
+    const place: Place<T> = { target, weight: target.weight ?? 1, pending: 0, state: 'up' };
+    seats.set(target.name, { place, since });
     roll = undefined;
   }
 
   async function drain(target: string): Promise<void> {
-    const place = places.get(target);
+    const place = seats.get(target)?.place;
     if (place === undefined) throw new RangeError(`loadBalancer: drain must name a target, got ${shown(target)}`);
     const first = place.state !== 'draining';
     place.state = 'draining';
     roll = undefined;
-    if (place.pending > 0) await new Promise<void>((resolve) => place.drained.push(resolve));
+    if (place.pending > 0) {
+      await new Promise<void>((resolve) => draining.set(place, [...(draining.get(place) ?? []), resolve]));
+    }
     if (first) emit(onEvent, { type: 'drained', name, target });
+  }
+
+  function drained(place: Place<T>): void {
+    for (const resolve of draining.get(place) ?? []) resolve();
+    draining.delete(place);
   }
 
   function noTarget(): NoTargetError {
     const targets = new Map<string, string>();
-    for (const { target, state } of places.values()) targets.set(target.name, state);
+    for (const { target, state } of placesOf()) targets.set(target.name, state);
     emit(onEvent, { type: 'no-target', name, targets });
     const each = [...targets].map(([target, state]) => `${target} is ${state}`);
     const message = targets.size === 0 ? 'there are no targets' : `no target is eligible: ${each.join(', ')}`;

@@ -4,37 +4,28 @@ import type { Context, Milliseconds } from './policy.ts';
 import type { Endpoint, Target } from './router.ts';
 import { type Host, Visit } from './visit.ts';
 
-/** An endpoint, and who waits for it to be drained. */
-export class Place<T extends Target> implements Endpoint<T> {
-  readonly target: T;
+/** An endpoint as its balancer keeps it. Users are given this very object, so it has nothing of which they are not told. */
+export interface Place<T extends Target> extends Endpoint<T> {
   weight: number;
-  pending = 0;
-  state: Endpoint['state'] = 'up';
-  /** When it came, or came back; `-Infinity` if it was there from the start. */
-  since: Milliseconds;
-  drained: (() => void)[] = [];
+  pending: number;
+  state: Endpoint['state'];
+}
 
-  constructor(target: T, since: Milliseconds) {
-    this.target = target;
-    this.weight = target.weight ?? 1;
-    this.since = since;
-  }
+/** Who sends calls to endpoints. */
+export interface PlacingHost<T extends Target> extends Host {
+  told(place: Place<T>, verdict: Verdict, elapsed: Milliseconds, now: Milliseconds, turnedAway: boolean): void;
+  /** The last call to an endpoint that is draining has ended. */
+  drained(place: Place<T>): void;
 }
 
 /** A call to an endpoint. */
 export class PlacedCall<T extends Target> extends Visit {
   private readonly place: Place<T>;
   private readonly tried: Set<string> | undefined;
-  private readonly told: (
-    place: Place<T>,
-    verdict: Verdict,
-    elapsed: Milliseconds,
-    now: Milliseconds,
-    turnedAway: boolean,
-  ) => void;
+  private readonly places: PlacingHost<T>;
 
   constructor(
-    host: Host & { readonly told: PlacedCall<T>['told'] },
+    host: PlacingHost<T>,
     context: Context,
     began: Milliseconds,
     place: Place<T>,
@@ -43,7 +34,7 @@ export class PlacedCall<T extends Target> extends Visit {
     super(host, context, began);
     this.place = place;
     this.tried = tried;
-    this.told = host.told;
+    this.places = host;
     place.pending++;
   }
 
@@ -51,12 +42,11 @@ export class PlacedCall<T extends Target> extends Visit {
     const { outcome } = this;
     // Who has answered need not be avoided by what else the same execution does.
     if (verdict === 'success') this.tried?.delete(this.place.target.name);
-    this.told(this.place, verdict, elapsed, now, outcome?.ok === false && isRejection(outcome.error));
+    this.places.told(this.place, verdict, elapsed, now, outcome?.ok === false && isRejection(outcome.error));
   }
 
   protected override leave(): void {
     const { place } = this;
-    if (--place.pending > 0) return;
-    for (const drained of place.drained.splice(0)) drained();
+    if (--place.pending === 0 && place.state === 'draining') this.places.drained(place);
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { test } from 'vitest';
 import { outlierEjection } from '../../src/algorithms/outlier.ts';
 import { leastConnections, roundRobin, uniformRandom } from '../../src/algorithms/pick.ts';
@@ -50,6 +51,20 @@ test("hands the task the user's own target, and its own context", async () => {
     }),
     { priority: 3, signal },
   );
+});
+
+test('shows of an endpoint what is said of it, and nothing else', async () => {
+  const target = { name: 'a', weight: 2 };
+  const nodes = balancer({ targets: [target], slowStart: 1_000, health: [{ state: () => 'up' }] });
+  let shown = '';
+  const call = identity.execute(
+    nodes.route(async () => {
+      void nodes.drain('a');
+      shown = inspect(nodes.endpoints);
+    }),
+  );
+  await call;
+  assert.equal(shown, inspect([{ target, weight: 2, pending: 1, state: 'draining' }]));
 });
 
 test('gives what the task gives, at once where it is no promise, and its error as it is [2, 5]', async () => {
