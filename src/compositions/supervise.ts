@@ -3,7 +3,7 @@ import { RestartIntensity } from '../algorithms/restart-intensity.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { AbandonedError } from '../core/errors.ts';
 import { emit, type Listener, reportError } from '../core/events.ts';
-import { checked, duration, integer, objectWith, typed } from '../core/options.ts';
+import { checked, duration, integer, objectWith, shown, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import { nothing } from '../core/promise.ts';
 import { systemRandom } from '../core/random.ts';
@@ -48,7 +48,8 @@ export interface Supervised extends Disposable {
   readonly restarts: number;
   /**
    * Resolves once it has done its work, or was disposed of and has ended. Rejects with what it died of last, when it is given
-   * up: that is reported by `onListenerError` too, in case nobody looks here.
+   * up. In case nobody looks here, `onListenerError` is told too: of an `Error` that says who was given up and when, and has
+   * what it died of as its `cause`.
    */
   readonly ended: Promise<void>;
 }
@@ -140,11 +141,12 @@ export function supervise(options: SuperviseOptions): Supervised {
       previous = undefined;
     }
     deaths++;
-    const delay = intensity.restart(now) ? delayOf(deaths) : Infinity;
+    const often = !intensity.restart(now);
+    const delay = often ? Infinity : delayOf(deaths);
     // The backoff is the user's, and may dispose of it.
     if (life.signal.aborted) return over(end);
     if (!(delay >= 0 && delay < Infinity)) {
-      reportError(error);
+      reportError(givenUp(often, error));
       over(() => fail(error));
       return emit(onEvent, { type: 'given-up', name, error, restarts });
     }
@@ -155,6 +157,14 @@ export function supervise(options: SuperviseOptions): Supervised {
       run();
     });
     emit(onEvent, { type: 'restart', name, error, restarts: restarts + 1, delay });
+  }
+
+  /** Says who and of what in its message: a process warning shows no cause. */
+  function givenUp(often: boolean, error: unknown): Error {
+    const count = often ? maxRestarts : restarts;
+    const after = `${count} ${count === 1 ? 'restart' : 'restarts'}${often ? ` within ${within} ms` : ', by its backoff'}`;
+    const last = error instanceof Error ? error.message : shown(error);
+    return new Error(`${name}: given up after ${after}: ${last}`, { cause: error });
   }
 
   function delayOf(number: number): Milliseconds {

@@ -31,6 +31,11 @@ function setUp(options: Partial<SuperviseOptions> = {}) {
   return { clock, lives, supervised, die, ended: () => ended };
 }
 
+/** What was reported: of errors the message and the cause. */
+function given(): unknown[] {
+  return reported.splice(0).map((error) => (error instanceof Error ? [error.message, error.cause] : error));
+}
+
 test('starts nothing before it is told to, and then once [103]', async () => {
   const { clock, lives, supervised } = setUp();
   await clock.advance(1_000);
@@ -61,7 +66,7 @@ test('is over when the work is done', async () => {
   assert.equal(lives.length, 1);
 });
 
-test('gives up at the death after maxRestarts within the time, with what it died of last', async () => {
+test('gives up at the death after maxRestarts within the time, and says who of what, with what it died of last', async () => {
   const { clock, lives, supervised, die, ended } = setUp({ maxRestarts: 2, within: 1_000 });
   supervised.start();
   await die();
@@ -73,7 +78,7 @@ test('gives up at the death after maxRestarts within the time, with what it died
   await clock.advance(10_000);
   assert.deepEqual([lives.length, supervised.restarts, ended()], [3, 2, last]);
   assert.equal(clock.pending, 0);
-  assert.deepEqual(reported.splice(0), [last]);
+  assert.deepEqual(given(), [['supervise: given up after 2 restarts within 1000 ms: last', last]]);
 });
 
 test('does not give up while deaths are further apart', async () => {
@@ -95,7 +100,7 @@ test('restarts nothing with maxRestarts 0, and without end with Infinity', async
   never.supervised.start();
   await never.die('dead');
   assert.equal(never.ended(), 'dead');
-  assert.deepEqual(reported.splice(0), ['dead']);
+  assert.deepEqual(given(), [['supervise: given up after 0 restarts within 5000 ms: "dead"', 'dead']]);
   const ever = setUp({ maxRestarts: Infinity, backoff: constant({ delay: 0 }) });
   ever.supervised.start();
   for (let i = 0; i < 50; i++) await ever.die();
@@ -152,7 +157,7 @@ test('tells of each restart and its delay, of what it died of, and when it gives
     { type: 'restart', name: 'feed', error: 'first', restarts: 1, delay: 100 },
     { type: 'given-up', name: 'feed', error: 'second', restarts: 1 },
   ]);
-  assert.deepEqual(reported.splice(0), ['second']);
+  assert.deepEqual(given(), [['feed: given up after 1 restart within 5000 ms: "second"', 'second']]);
   const disposed = setUp({ name: 'feed' });
   disposed.supervised.start();
   disposed.supervised[Symbol.dispose]();
@@ -173,7 +178,10 @@ test('gives up when the backoff says so, or fails [23]', async () => {
   broken.supervised.start();
   await broken.die('dead too');
   assert.equal(broken.ended(), 'dead too');
-  assert.deepEqual(reported.splice(0), ['dead', 'broken', 'dead too']);
+  const [first, thrown, second] = given();
+  assert.deepEqual(first, ['supervise: given up after 0 restarts, by its backoff: "dead"', 'dead']);
+  assert.equal(thrown, 'broken');
+  assert.deepEqual(second, ['supervise: given up after 0 restarts, by its backoff: "dead too"', 'dead too']);
 });
 
 test('a start that throws is a death [2]', async () => {
@@ -187,7 +195,7 @@ test('a start that throws is a death [2]', async () => {
   });
   supervised.start();
   await assert.rejects(supervised.ended, (error) => error === 'no start');
-  assert.deepEqual(reported.splice(0), ['no start']);
+  assert.deepEqual(given(), [['supervise: given up after 0 restarts within 5000 ms: "no start"', 'no start']]);
 });
 
 test('disposed of, it tells what lives, waits for its end, and starts nothing more', async () => {
