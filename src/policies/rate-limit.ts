@@ -149,6 +149,8 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
   function rejected(reason: Reason, after: Milliseconds): RateLimitedError {
     const retryAfter = after < Infinity ? after : undefined;
     if (onEvent) emit(onEvent, { type: 'rejected', name, reason, retryAfter, queued: line.length });
-    return new RateLimitedError({ name, message: `no permit: ${reason}`, retryAfter });
+    // Nothing is full where nobody may wait.
+    const message = maxQueued === 0 && reason === 'full' ? 'no permit now' : `no permit: ${reason}`;
+    return new RateLimitedError({ name, message, retryAfter });
   }
 }

@@ -183,7 +183,8 @@ test('does in any history what an obvious limit would: order, costs, times, dead
               .catch((error) => {
                 if (error === 'gone') return;
                 const word = error instanceof RangeError ? 'RangeError' : String(error.message ?? error);
-                log.push(`${id} ${word.replace('no permit: ', '')}`);
+                const none = settings.maxQueued === 0 ? 'no permit now' : 'no permit: full';
+                log.push(`${id} ${word === none ? 'full' : word.replace('no permit: expired', 'expired')}`);
               });
             model.come({ ...given, id, arrived: clock.now() });
           } else if ('abort' in each) {

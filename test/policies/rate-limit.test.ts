@@ -51,7 +51,7 @@ test('lets begin what the meter allows, and turns the rest away at once', async 
   assert.deepEqual(log, ['a at 0', 'b at 0']);
   await clock.advance(100);
   call('d');
-  assert.deepEqual(log.slice(2), ['c: no permit: full at 0', 'd at 100']);
+  assert.deepEqual(log.slice(2), ['c: no permit now at 0', 'd at 100']);
   assert.deepEqual([limit.available, limit.queued, clock.pending], [0, 0, 0]);
 });
 
@@ -67,7 +67,7 @@ test('rejects with an error of its own that says who speaks, and never ran the t
       error instanceof RejectedError &&
       error.code === 'ERR_RATE_LIMITED' &&
       error.name === 'api' &&
-      error.message === 'no permit: full' &&
+      error.message === 'no permit now' &&
       error.retryAfter === 100,
   );
   assert.equal(ran, false);
