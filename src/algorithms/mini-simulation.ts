@@ -14,22 +14,22 @@ const tactics: readonly Tactic[] = [
 ];
 /** Where nothing is known yet. */
 export const usualTactic: Tactic = tactics[1] as Tactic;
+/** The first that lets in whoever was used more often, by however little. */
+const freest = 2;
 /** Entries of each copy, if the cache has as many. */
 const copySize = 256;
-/** What of the past still counts an epoch later. */
-const fading = 0.9;
+/** Hits are compared so many times in as many accesses as a copy has entries. */
+const epochs = 4;
 /** How many accesses there are from one ageing to the next, in entries. */
 const ageingPeriod = 10;
-/** Small leads over a long time are as good as large ones now: the latter overrule what was before. */
-const longContest = { fading, deviations: 1.2, least: 0.002 };
-const shortContest = { fading: 0.7, deviations: 1.3, least: 0.01 };
-/** How far hits have to fall for another phase to have begun, and after how many epochs that can be told. */
+/** How far hits have to fall for another phase to have begun, after how many rounds that can be told, and how they fade. */
 const fallDeviations = 3;
 const leastFall = 0.05;
-const leastEpochs = 4;
-/** Epochs before a tactic is judged by what the cache itself hits, and hits an access by which its copy must be ahead. */
-const leastTrial = 10;
-const leastDeceit = 0.05;
+const leastRounds = 4;
+const fading = 0.9;
+/** Hits an access that half of a copy's may be ahead for ever, and hits an entry by which they must not be. */
+const leastDeceit = 0.025;
+const mostDeceit = 1;
 
 /** Who is told what a simulation finds out. */
 export interface Simulated {
@@ -45,11 +45,11 @@ export interface Simulated {
  * Tries several tactics at once, each on a copy without values that sees a sample of the keys, and says which is best.
  *
  * A copy of 1/r of the entries that is asked for 1/r of the keys, chosen by their hashes, hits about as often as the whole.
- * All copies see the same, so what one has before another is not noise of the traffic. At the end of each epoch, about as
- * many accesses as a copy has entries, another tactic is taken if it is surely better (`Contest`). The first epochs are
- * shorter.
+ * All copies see the same, so what one has before another is not noise of the traffic. At the end of each epoch another
+ * tactic is taken if it is surely better (`Contest`).
  *
- * Hits that fall by more than three deviations say that what was learned is of no use any more: all is to begin anew.
+ * Hits that fall by more than three deviations say that what was learned is of no use any more: all is to begin anew, the
+ * copies empty, so that none is ahead for having been the first to take in what is new.
  *
  * Waldspurger, Saemundsson, Ahmad and Park, "Cache modeling and optimization using miniature simulations", 2017.
  */
@@ -69,17 +69,17 @@ export class MiniSimulation {
   private readonly counts: Float64Array = new Float64Array(tactics.length);
 
   private readonly hits: Float64Array = new Float64Array(tactics.length);
-  private readonly long: Contest = new Contest(tactics.length, longContest);
-  private readonly short: Contest = new Contest(tactics.length, shortContest);
-  /** What the cache itself has hit of the sample, faded as in the long contest, and for how many epochs by this tactic. */
+  private readonly contest: Contest = new Contest(tactics.length);
+  /** What the cache itself has hit of the sample, and by how much that is too little for its tactic to be what it seems. */
   private ownHits: number = 0;
-  private ownScore: number = 0;
-  private tried: number = 0;
+  private deceit: number = 0;
   private accesses: number = 0;
+  /** Of the current tactic, in as many accesses as a copy has entries. */
+  private roundHits: number = 0;
+  private roundAccesses: number = 0;
   private sinceAgeing: number = 0;
   private readonly simulated: Simulated;
-  private epoch: number;
-  /** Faded sums of the current tactic's hits per access in an epoch: how many, of them, of their squares. */
+  /** Faded sums of the current tactic's hits per access in a round: how many, of them, of their squares. */
   private rates: [count: number, sum: number, squares: number] = [0, 0, 0];
 
   /** @param tactic the best so far */
@@ -89,7 +89,6 @@ export class MiniSimulation {
     const ratio = Math.max(1, entries / copySize);
     this.size = Math.max(1, Math.round(entries / ratio));
     this.limit = 2 ** 32 / ratio;
-    this.epoch = this.size / 4;
     this.frequencies.sketch.fit(this.size);
     this.copies = tactics.map((tactic) => new WindowOrder(this.frequencies, random, tactic, this.size, firstLength));
   }
@@ -106,7 +105,7 @@ export class MiniSimulation {
     if (++this.sinceAgeing >= ageingPeriod * this.size) this.age();
     const slot = this.slots.get(hash) ?? this.take(hash);
     for (let i = 0; i < tactics.length; i++) this.ask(i, slot);
-    if (++this.accesses >= this.epoch) this.judge();
+    if (++this.accesses * epochs >= this.size) this.judge();
   }
 
   private age(): void {
@@ -154,36 +153,26 @@ export class MiniSimulation {
 
   /** An epoch has ended. */
   private judge(): void {
+    const current = tactics.indexOf(this.tactic);
+    const hits = this.hits[current] as number;
+    this.contest.add(this.hits, current, this.accesses);
     // Before there is no room left, all are the same.
-    const full = (this.counts[0] as number) === this.size;
-    if (full && this.fell((this.hits[tactics.indexOf(this.tactic)] as number) / this.accesses)) {
-      this.beginAnew();
-      return;
-    }
-    this.long.add(this.hits, this.accesses);
-    this.short.add(this.hits, this.accesses);
-    this.ownScore = this.ownScore * fading + this.ownHits;
+    if ((this.counts[0] as number) === this.size) this.decide(current, hits);
     this.ownHits = 0;
-    this.tried++;
     this.hits.fill(0);
     this.accesses = 0;
-    if (full) this.epoch = Math.min(1.5 * this.epoch, this.size);
-    const current = tactics.indexOf(this.tactic);
-    if (full && this.deceives(current)) return this.change(this.long.bestBut(current));
-    let winner = this.long.winner(current);
-    if (winner === current) {
-      winner = this.short.winner(current);
-      if (winner === current) return;
-      this.long.become(this.short);
-    }
-    this.change(winner);
   }
 
-  private change(winner: number): void {
-    this.tactic = tactics[winner] as Tactic;
-    this.ownScore = 0;
-    this.tried = 0;
-    this.simulated.change(this.tactic);
+  private decide(current: number, hits: number): void {
+    this.roundHits += hits;
+    this.roundAccesses += this.accesses;
+    const deceived = this.deceives(hits);
+    if (this.roundAccesses >= this.size && this.fell()) this.beginAnew(current);
+    else if (deceived) this.adopt(this.contest.next(current));
+    else {
+      const winner = this.contest.winner(current);
+      if (winner !== current) this.adopt(winner);
+    }
   }
 
   /**
@@ -191,33 +180,42 @@ export class MiniSimulation {
    * go of each key a moment before it is asked for again takes it in again, lets go of the next for want of that room, and
    * never hits, while one that began otherwise always does. Nothing but the cache's own hits tells which it is in.
    */
-  private deceives(current: number): boolean {
-    const claimed = this.long.score(current);
-    if (this.tried < leastTrial || this.ownScore > claimed / 2) return false;
-    return claimed - this.ownScore > leastDeceit * this.long.accesses;
+  private deceives(hits: number): boolean {
+    this.deceit = Math.max(this.deceit + hits / 2 - this.ownHits - leastDeceit * this.accesses, 0);
+    return this.deceit > mostDeceit * this.size;
   }
 
-  private fell(rate: number): boolean {
+  private fell(): boolean {
+    const rate = this.roundHits / this.roundAccesses;
+    this.roundHits = 0;
+    this.roundAccesses = 0;
     const [count, sum, squares] = this.rates;
     const mean = sum / count;
     const deviation = Math.sqrt(Math.max(squares / count - mean ** 2, 0));
     this.rates = [count * fading + 1, sum * fading + rate, squares * fading + rate ** 2];
-    return count > leastEpochs && rate < mean - fallDeviations * deviation - leastFall;
+    return count > leastRounds && rate < mean - fallDeviations * deviation - leastFall;
   }
 
-  private beginAnew(): void {
-    this.sinceAgeing = 0;
+  private beginAnew(current: number): void {
+    for (const slot of this.slots.values()) {
+      for (const copy of this.copies) if (copy.holds(slot)) copy.remove(slot);
+      this.holders[slot] = 0;
+      this.free.push(slot);
+    }
+    this.slots.clear();
+    this.counts.fill(0);
     this.frequencies.sketch.forget();
-    this.simulated.forget();
-    for (const copy of this.copies) copy.renew(this.size);
-    this.hits.fill(0);
-    this.long.clear();
-    this.short.clear();
+    this.sinceAgeing = 0;
     this.rates = [0, 0, 0];
-    this.ownHits = 0;
-    this.ownScore = 0;
-    this.tried = 0;
-    this.accesses = 0;
-    this.epoch = this.size / 4;
+    this.simulated.forget();
+    // Nothing has proved itself yet: whoever was used more often than another may take its place.
+    this.adopt(Math.max(current, freest));
+  }
+
+  private adopt(tactic: number): void {
+    this.tactic = tactics[tactic] as Tactic;
+    this.contest.clear();
+    this.deceit = 0;
+    this.simulated.change(this.tactic);
   }
 }
