@@ -136,6 +136,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   /** Undefined once it holds no more. */
   let roll: Roll<Place<T>> | undefined;
   let panicking = false;
+  let disposed = false;
   iterable('loadBalancer: targets', targets);
   for (const target of targets) add(target, -Infinity);
 
@@ -162,6 +163,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
       return placesOf();
     },
     [Symbol.dispose]() {
+      disposed = true;
       roll = undefined;
       seats.clear();
     },
@@ -286,7 +288,8 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     for (const { target, state } of placesOf()) targets.set(target.name, state);
     emit(onEvent, { type: 'no-target', name, targets });
     const each = [...targets].map(([target, state]) => `${target} is ${state}`);
-    const message = targets.size === 0 ? 'there are no targets' : `no target is eligible: ${each.join(', ')}`;
+    const none = disposed ? 'there are no targets: it was disposed of' : 'there are no targets';
+    const message = targets.size === 0 ? none : `no target is eligible: ${each.join(', ')}`;
     return new NoTargetError({ name, message, targets });
   }
 }

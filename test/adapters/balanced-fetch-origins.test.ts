@@ -88,7 +88,10 @@ test('says that there are no targets when all go while an origin is spared', asy
   await get('/');
   const call = get('/');
   get[Symbol.dispose]();
-  await assert.rejects(call, NoTargetError);
+  await assert.rejects(
+    call,
+    (error) => error instanceof NoTargetError && error.message === 'there are no targets: it was disposed of',
+  );
 });
 
 test('does not hold against an origin what was asked of it before it had gone and come back', async () => {

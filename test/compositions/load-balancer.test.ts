@@ -149,6 +149,15 @@ test('sends a draining target nothing, and says when it has ended what it had', 
   await assert.rejects(nodes.drain('x'), RangeError);
 });
 
+test('says that it was disposed of where that is why there are no targets', async () => {
+  const nodes = balancer({ targets: abc });
+  for (const { name } of abc) nodes.remove(name);
+  await assert.rejects(names(nodes, 1), { message: 'there are no targets' });
+  nodes[Symbol.dispose]();
+  const message = 'there are no targets: it was disposed of';
+  await assert.rejects(names(nodes, 1), { code: 'ERR_NO_TARGET', message });
+});
+
 test('sends no calls to targets that are down or ejected, until they are up again', async () => {
   const states: Record<string, 'up' | 'down' | 'ejected'> = { a: 'down', b: 'up', c: 'ejected' };
   const health: Health = { state: (name) => states[name] ?? 'up' };
@@ -718,6 +727,6 @@ test('goes on whatever a listener does in an event', async () => {
   down.add('a').add('b');
   // Who was there when it began to look.
   assert.equal((await names(nodes, 1)).length, 1);
-  await assert.rejects(names(nodes, 1), { message: 'there are no targets' });
+  await assert.rejects(names(nodes, 1), { message: 'there are no targets: it was disposed of' });
   assert.equal(await names(nodes, 2), 'ee');
 });
