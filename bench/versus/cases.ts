@@ -18,6 +18,8 @@ import { crowd, crowded, failingTask, failingTwice, hangingTask, syncTask, task,
 export interface Shared extends Pick<Case, 'name' | 'each' | 'rejects'> {
   readonly holdfast: () => unknown;
   readonly peers: Readonly<Record<string, () => unknown>>;
+  /** Brings all of them where they are to be measured. Only then: whoever is called has taught V8 something. */
+  readonly ready?: () => Promise<unknown>;
   /** How many times the time of holdfast cockatiel takes, at least; anyone else, and it where nothing is said, once. */
   readonly required?: number;
 }
@@ -38,20 +40,6 @@ const theirFour = cockatiel.wrap(theirRetry(), theirTimeout(), theirBreaker(), c
 /** Without percentiles, which holdfast does not keep either. */
 const opossum = (settings: Opossum.Options, action: () => Promise<unknown> = task) =>
   new Opossum(action, { timeout: false, rollingPercentilesEnabled: false, ...settings });
-
-type Execute = (task: () => Promise<unknown>) => Promise<unknown>;
-
-/** Calls what has been failed until it is open. */
-async function opened(execute: Execute): Promise<() => Promise<unknown>> {
-  await execute(failingTask).catch(() => {});
-  return () => execute(task);
-}
-
-/** Calls what one hanging call has filled. */
-function filled(execute: Execute): () => Promise<unknown> {
-  void execute(hangingTask);
-  return () => execute(task);
-}
 
 const ours = {
   nothing: pipeline(),
@@ -90,8 +78,6 @@ const opossums = {
   open: opossum({ resetTimeout: 300_000 }, failingTask),
   full: opossum({ capacity: 1 }, hangingTask),
 };
-await opossums.open.fire().catch(() => {});
-void opossums.full.fire();
 
 const limit = pLimit(10);
 const line = pLimit(10);
@@ -128,8 +114,10 @@ export const shared: readonly Shared[] = [
   {
     name: 'breaker, open',
     rejects: true,
-    holdfast: await opened((task) => ours.open.execute(task)),
-    peers: { cockatiel: await opened((task) => theirs.open.execute(task)), opossum: () => opossums.open.fire() },
+    ready: () =>
+      Promise.allSettled([ours.open.execute(failingTask), theirs.open.execute(failingTask), opossums.open.fire()]),
+    holdfast: () => ours.open.execute(task),
+    peers: { cockatiel: () => theirs.open.execute(task), opossum: () => opossums.open.fire() },
   },
   {
     name: 'bulkhead',
@@ -139,8 +127,13 @@ export const shared: readonly Shared[] = [
   {
     name: 'bulkhead, full',
     rejects: true,
-    holdfast: filled((task) => ours.full.execute(task)),
-    peers: { cockatiel: filled((task) => theirs.full.execute(task)), opossum: () => opossums.full.fire() },
+    ready: async () => {
+      void ours.full.execute(hangingTask);
+      void theirs.full.execute(hangingTask);
+      void opossums.full.fire();
+    },
+    holdfast: () => ours.full.execute(task),
+    peers: { cockatiel: () => theirs.full.execute(task), opossum: () => opossums.full.fire() },
   },
   {
     name: `${crowd} tasks, 10 at once`,

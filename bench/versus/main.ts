@@ -1,8 +1,11 @@
-import { parseArgs } from 'node:util';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { say } from '../progress.ts';
 import { type Case, measure } from '../runner.ts';
 import { printTable, rounded } from '../table.ts';
 import { task } from '../tasks.ts';
-import { type Comparison, caches, comparisons } from './caches.ts';
+import { type Comparison, cachesOf, comparisons } from './caches.ts';
 import { shared as policies } from './cases.ts';
 import { limits } from './limits.ts';
 import { placementComparisons, placements } from './placement.ts';
@@ -14,15 +17,21 @@ const { values: options } = parseArgs({
     /** Measures only the cases whose name contains this. */
     only: { type: 'string', default: '' },
     rounds: { type: 'string', default: '121' },
+    /** Measures what has this very name, here; else each name has a process of its own, as policies share their code. */
+    exactly: { type: 'string' },
   },
 });
 
-const shared = [...policies, ...limits];
-const cases: Case[] = [];
-for (const { name, holdfast, peers, ...rest } of shared) {
-  for (const [who, call] of Object.entries({ holdfast, ...peers }))
-    cases.push({ name: `${name}: ${who}`, call, ...rest });
+interface Row extends Comparison {
+  readonly bare: number;
+  /** In nanoseconds. */
+  readonly time: number;
+  readonly peerTime: number;
+  readonly faster: number;
+  readonly verdict: string;
 }
+
+const shared = [...policies, ...limits];
 const all: Comparison[] = [
   ...shared.flatMap(({ name, peers, required }) =>
     Object.keys(peers).map((peer) => ({
@@ -35,42 +44,65 @@ const all: Comparison[] = [
   ),
   ...comparisons,
   ...placementComparisons,
-].filter(({ name }) => name.includes(options.only));
-const needed = new Set(all.flatMap(({ ours, theirs }) => [ours, theirs]));
-const bareAwait: Case = { name: 'bare await', call: task };
+];
 const rounds = Number(options.rounds);
-const times = new Map([
-  ...(await measure([bareAwait, ...[...cases, ...placements].filter(({ name }) => needed.has(name))], rounds)),
-  // Each round of theirs is as long as many of the others.
-  ...(await measure(
-    caches.filter(({ name }) => needed.has(name)),
-    Math.ceil(rounds / 8),
-  )),
-]);
-const nanoseconds = (name: string): number => times.get(name) ?? Number.NaN;
+const rows = options.exactly === undefined ? await measuredApart() : await measured(options.exactly);
 
-const rows = all.map((one) => {
-  const [ours, theirs] = [nanoseconds(one.ours), nanoseconds(one.theirs)];
-  const faster = rounded(theirs / ours);
-  const verdict = one.required === undefined ? '' : faster >= one.required ? 'ok' : 'miss';
-  return { ...one, ours, theirs, faster, verdict };
-});
+async function measuredApart(): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const name of new Set(all.map(({ name }) => name).filter((name) => name.includes(options.only)))) {
+    say(name);
+    const script = [...process.execArgv, fileURLToPath(import.meta.url)];
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...script,
+      ...['--exactly', name, '--rounds', options.rounds, '--json'],
+    ]).catch((error) => error);
+    rows.push(...JSON.parse(stdout).rows);
+  }
+  say('');
+  return rows;
+}
+
+async function measured(exactly: string): Promise<Row[]> {
+  const wanted = all.filter(({ name }) => name === exactly);
+  const needed = new Set(wanted.flatMap(({ ours, theirs }) => [ours, theirs]));
+  await shared.find(({ name }) => name === exactly)?.ready?.();
+  const cases: Case[] = shared.flatMap(({ name, holdfast, peers, each, rejects = false }) =>
+    Object.entries({ holdfast, ...peers }).map(([who, call]) => ({
+      name: `${name}: ${who}`,
+      call,
+      rejects,
+      ...(each !== undefined && { each }),
+    })),
+  );
+  const bareAwait: Case = { name: 'bare await', call: task };
+  const times = new Map([
+    ...(await measure([bareAwait, ...[...cases, ...placements].filter(({ name }) => needed.has(name))], rounds)),
+    // Each round of theirs is as long as many of the others.
+    ...(await measure(cachesOf(needed), Math.ceil(rounds / 8))),
+  ]);
+  const nanoseconds = (name: string): number => times.get(name) ?? Number.NaN;
+  return wanted.map((one) => {
+    const [time, peerTime] = [nanoseconds(one.ours), nanoseconds(one.theirs)];
+    const faster = rounded(peerTime / time);
+    const verdict = one.required === undefined ? '' : faster >= one.required ? 'ok' : 'miss';
+    return { ...one, bare: nanoseconds('bare await'), time, peerTime, faster, verdict };
+  });
+}
 
 if (options.json) {
-  console.log(JSON.stringify({ node: process.version, bare: nanoseconds('bare await'), rows }, undefined, 2));
+  console.log(JSON.stringify({ node: process.version, rows }, undefined, 2));
 } else {
-  const bare = nanoseconds('bare await');
-  const inBare = (time: number): string => `${(time / bare).toFixed(2)}x`;
   printTable(
     ['case', 'holdfast, ns', '/ bare', 'peer', 'ns', '/ bare', 'times ours', 'at least', ''],
-    rows.map(({ name, ours, peer, theirs, faster, required, verdict }) => [
+    rows.map(({ name, bare, time, peer, peerTime, faster, required, verdict }) => [
       name,
-      ours.toFixed(0),
-      inBare(ours),
+      time.toFixed(0),
+      `${(time / bare).toFixed(2)}x`,
       peer,
-      theirs.toFixed(0),
-      inBare(theirs),
-      `${faster.toFixed(1)}x`,
+      peerTime.toFixed(0),
+      `${(peerTime / bare).toFixed(2)}x`,
+      `${faster.toFixed(2)}x`,
       String(required ?? ''),
       verdict,
     ]),
