@@ -48,6 +48,8 @@ export abstract class SlotStore<K, V> {
   private reading: Milliseconds = Number.NaN;
   /** Whether a `set` has nothing to weigh or to tell. */
   protected readonly plain: boolean;
+  /** Whether an eviction has nothing to weigh, to tell, to count or to stop. */
+  private simple: boolean;
   /** The highest slot ever taken, and those below it that are not. */
   private used: number = 0;
   private free: number[] = [];
@@ -73,6 +75,7 @@ export abstract class SlotStore<K, V> {
     this.noting = stats === true || this.renewing;
     this.watched = this.noting;
     this.plain = weigh === undefined && onEvict === undefined;
+    this.simple = this.plain && !stats;
     if (weigh !== undefined) this.weights = new Float64Array(firstLength);
     if (this.ttl < Infinity) this.keepTime();
   }
@@ -150,10 +153,7 @@ export abstract class SlotStore<K, V> {
   /** The key is not there. */
   protected insert(key: K, value: V, weight: number): number {
     this.arriving(key);
-    while (this.slots.size >= this.maxEntries || this.total + weight > this.maxWeight) {
-      this.remove(this.victim(), 'evicted');
-    }
-    const slot = this.take();
+    const slot = this.simple && this.slots.size === this.maxEntries ? this.inherited() : this.vacant(weight);
     this.slots.set(key, slot);
     // As in a Map, -0 is 0.
     this.keys[slot] = (key as unknown) === 0 ? (0 as K) : key;
@@ -165,6 +165,21 @@ export abstract class SlotStore<K, V> {
     this.arrivals = (this.arrivals + 1) | 0;
     this.link(slot);
     return slot;
+  }
+
+  /** The slot of who leaves, where nobody has to know: neither emptied first nor put among the free. */
+  private inherited(): number {
+    const slot = this.victim();
+    this.slots.delete(this.keys[slot] as K);
+    this.unlink(slot, 'evicted');
+    return slot;
+  }
+
+  private vacant(weight: number): number {
+    while (this.slots.size >= this.maxEntries || this.total + weight > this.maxWeight) {
+      this.remove(this.victim(), 'evicted');
+    }
+    return this.take();
   }
 
   private replace(slot: number, value: V, weight: number): void {
@@ -238,6 +253,7 @@ export abstract class SlotStore<K, V> {
     this.reading = this.clock.coarse();
     this.wheel = new ExpiryWheel(this.keys.length, this.reading);
     this.watched = true;
+    this.simple = false;
   }
 
   /** What has expired leaves. */
