@@ -25,7 +25,7 @@ import { CircuitOpenError } from '../core/errors.ts';
 import type { Listener } from '../core/events.ts';
 import type { Health } from '../core/health.ts';
 import { HttpError } from '../core/http-error.ts';
-import { checked, duration, filled, iterable, number, object, objectWith, shown, typed } from '../core/options.ts';
+import { checked, duration, filled, iterable, made, number, object, shown, typed } from '../core/options.ts';
 import type { CallOptions, Context, Milliseconds, Task } from '../core/policy.ts';
 import type { Endpoint, Picker } from '../core/router.ts';
 import { healths } from '../core/targets.ts';
@@ -147,7 +147,7 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     ...guardedFetchChecks(),
     origins: iterable,
     base: httpUrl,
-    pick: objectWith('pick'),
+    pick: made('a picker such as roundRobin(), or an object', 'pick'),
     key: typed('function'),
     check: (label, value) => typeof value === 'string' || object(label, value),
     outlierEjection: (label, value) => value === false || object(label, value),

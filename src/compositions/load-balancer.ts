@@ -5,7 +5,18 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { NoTargetError } from '../core/errors.ts';
 import { emit, hear, type Listener, reportError } from '../core/events.ts';
 import { type Health, tell } from '../core/health.ts';
-import { checked, duration, iterable, number, object, objectWith, positive, shown, typed } from '../core/options.ts';
+import {
+  checked,
+  duration,
+  iterable,
+  made,
+  number,
+  object,
+  objectWith,
+  positive,
+  shown,
+  typed,
+} from '../core/options.ts';
 import { classifyGuarded, type Verdict } from '../core/outcome.ts';
 import { type Place, PlacedCall, type PlacingHost } from '../core/placed-call.ts';
 import type { Milliseconds } from '../core/policy.ts';
@@ -114,7 +125,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
     onEvent,
   } = checked('loadBalancer', options, {
     targets: iterable,
-    pick: objectWith('pick'),
+    pick: made('a picker such as roundRobin(), or an object', 'pick'),
     health: monitors,
     slowStart: duration,
     panicThreshold: number(0, 1),

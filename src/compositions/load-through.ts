@@ -6,7 +6,7 @@ import { share } from '../core/dispose.ts';
 import { RejectedError } from '../core/errors.ts';
 import { emit, type Listener, reportError } from '../core/events.ts';
 import { type Load, Loads } from '../core/loads.ts';
-import { checked, duration, integer, object, objectWith, oneOf, shown, typed } from '../core/options.ts';
+import { checked, duration, integer, made, object, objectWith, oneOf, shown, typed } from '../core/options.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { pipeline } from '../core/pipeline.ts';
 import type { CallOptions, Context, Milliseconds, Policy } from '../core/policy.ts';
@@ -272,8 +272,8 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
 }
 
 function kept(label: string, value: unknown): void {
-  object(label, value);
-  if ('get' in (value as object)) objectWith('get', 'has', 'set', 'delete')(label, value);
+  const isCache = made('{ maxEntries }, a new LruCache, or an object', 'get', 'has', 'set', 'delete');
+  if (typeof value !== 'object' || value === null || 'get' in value) isCache(label, value);
   else {
     const { maxEntries } = checked(label, value as { maxEntries: number }, { maxEntries: entries });
     entries(`${label}: maxEntries`, maxEntries);

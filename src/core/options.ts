@@ -48,12 +48,17 @@ export function typed(type: 'boolean' | 'function' | 'string'): Check {
 
 /** Any object but an array, which is what options are given as by mistake: `new HashRing(['a', 'b'])`. */
 export function object(label: string, value: unknown): void {
-  where('object', 'an object', (object) => object !== null && !Array.isArray(object))(label, value);
+  where('object', 'an object', (object) => !!object && !Array.isArray(object))(label, value);
 }
 
 /** An object with these methods. */
 export function objectWith(...methods: string[]): Check {
-  return where<Record<string, unknown> | null>('object', `an object with ${methods.join(', ')}`, (object) =>
+  return made('an object', ...methods);
+}
+
+/** The same, and what it is: what makes one is easily given itself, where its call was meant. */
+export function made(what: string, ...methods: string[]): Check {
+  return where<Record<string, unknown> | null>('object', `${what} with ${methods.join(', ')}`, (object) =>
     methods.every((method) => typeof object?.[method] === 'function'),
   );
 }
@@ -73,7 +78,7 @@ export function oneOf(...words: string[]): Check {
  * The options themselves, once it is sure that each has a known name and, unless it is `undefined`, passes its check.
  *
  * @throws {TypeError} for anything but an object, and for an unknown name: the message suggests the nearest known one, and
- * lists all, for it may be another that is missing
+ * lists all by name, for it may be another that is missing
  */
 export function checked<O extends object>(
   factory: string,
@@ -83,9 +88,11 @@ export function checked<O extends object>(
   object(`${factory}: options`, options);
   const names = Object.keys(checks) as (keyof O & string)[];
   for (const name of Object.keys(options)) {
-    if (names.includes(name as keyof O & string)) continue;
+    if (Object.hasOwn(checks, name)) continue;
     names.sort((a, b) => distance(name, a) - distance(name, b));
-    throw new TypeError(`${factory}: unknown option "${name}"; did you mean "${names[0]}"? Known: ${names.join(', ')}`);
+    throw new TypeError(
+      `${factory}: unknown option "${name}"; did you mean "${names[0]}"? Known: ${names.sort().join(', ')}`,
+    );
   }
   for (const name of names) if (options[name] !== undefined) checks[name](`${factory}: ${name}`, options[name]);
   return options;
@@ -99,6 +106,9 @@ export function filled<O extends object, D extends object>(options: O | undefine
 
 /** How many letters of each are not in the other; none where one was cut short, as `max` for `maxEntries`. */
 function distance(a: string, b: string): number {
-  if (b.startsWith(a)) return 0;
-  return [...a].filter((letter) => !b.includes(letter)).length + [...b].filter((letter) => !a.includes(letter)).length;
+  return b.startsWith(a) ? 0 : lacking(a, b) + lacking(b, a);
+}
+
+function lacking(a: string, b: string): number {
+  return [...a].filter((letter) => !b.includes(letter)).length;
 }

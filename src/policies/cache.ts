@@ -9,7 +9,7 @@ import { reclaim, share } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
 import type { Keyed } from '../core/keyed.ts';
 import { type Load, Loads } from '../core/loads.ts';
-import { checked, duration, number, object, objectWith, typed } from '../core/options.ts';
+import { checked, duration, made, number, objectWith, typed } from '../core/options.ts';
 import { classifyGuarded, failed } from '../core/outcome.ts';
 import { pipeline } from '../core/pipeline.ts';
 import type { CallOptions, Context, Milliseconds, Policy, Task } from '../core/policy.ts';
@@ -157,7 +157,7 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
     staleIfError: duration,
     errorTtl: duration,
     refreshAhead: number(0, Number.MAX_VALUE),
-    budget: objectWith('begin', 'tryRetry', 'end'),
+    budget: made('a budget such as retryBudget(), or an object', 'begin', 'tryRetry', 'end'),
     tags: typed('function'),
     dispose: typed('boolean'),
     clock: objectWith('now', 'coarse', 'schedule'),
@@ -334,14 +334,15 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
   }
 }
 
+const methods = ['peek', 'has', 'set', 'delete', 'clear', 'remainingTtl'];
+
 function isCache<K>(store: Cache<K, unknown> | { maxEntries: number }): store is Cache<K, unknown> {
   return 'get' in store;
 }
 
 function stored(label: string, value: unknown): void {
-  object(label, value);
-  if (isCache(value as { maxEntries: number }))
-    objectWith('peek', 'has', 'set', 'delete', 'clear', 'remainingTtl')(label, value);
+  if (typeof value !== 'object' || value === null || isCache(value as { maxEntries: number }))
+    made('{ maxEntries }, a new LruCache, or an object', ...methods)(label, value);
   else {
     const { maxEntries } = checked(label, value as { maxEntries: number }, { maxEntries: entries });
     entries(`${label}: maxEntries`, maxEntries);

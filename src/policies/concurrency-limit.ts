@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { ConcurrencyLimitedError, TimeoutError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { WaitingLine } from '../core/line.ts';
-import { checked, duration, integer, number, objectWith, shown, typed } from '../core/options.ts';
+import { checked, duration, integer, made, number, objectWith, shown, typed } from '../core/options.ts';
 import { type Classify, classifyGuarded, type Outcome, type Verdict } from '../core/outcome.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
@@ -106,7 +106,7 @@ export function concurrencyLimit(options: ConcurrencyLimitOptions = {}): Concurr
     name = 'concurrencyLimit',
     onEvent,
   } = checked('concurrencyLimit', options, {
-    limit: objectWith('sample'),
+    limit: made('a limit such as aimd(), or an object', 'sample'),
     maxQueued: integer(0),
     maxWait: duration,
     ageing: duration,

@@ -2,7 +2,7 @@ import type { Budget } from '../algorithms/budgets.ts';
 import { Quantile } from '../algorithms/quantile.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { emit, type Listener } from '../core/events.ts';
-import { checked, duration, integer, number, objectWith, positive, typed } from '../core/options.ts';
+import { checked, duration, integer, made, number, objectWith, positive, typed } from '../core/options.ts';
 import { type Classify, classifyGuarded } from '../core/outcome.ts';
 import { pipeline } from '../core/pipeline.ts';
 import type { Milliseconds, Policy, Task } from '../core/policy.ts';
@@ -93,7 +93,7 @@ export function hedge(options: HedgeOptions = {}): Hedge {
   } = checked('hedge', options, {
     delay: delayed,
     maxHedges: integer(0, 10),
-    budget: objectWith('begin', 'tryRetry', 'end'),
+    budget: made('a budget such as retryBudget(), or an object', 'begin', 'tryRetry', 'end'),
     classify: typed('function'),
     dispose: typed('function'),
     clock: objectWith('now', 'coarse', 'schedule'),

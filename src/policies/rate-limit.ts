@@ -2,7 +2,7 @@ import type { Meter, MeterLimits } from '../algorithms/meter.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { RateLimitedError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
-import { checked, duration, integer, objectWith, typed } from '../core/options.ts';
+import { checked, duration, integer, made, objectWith, typed } from '../core/options.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Milliseconds, Policy } from '../core/policy.ts';
 import { TimedLine } from '../core/timed-line.ts';
@@ -80,7 +80,13 @@ type Reason = 'full' | 'expired';
  * @throws {RangeError | TypeError} for options out of range, or unknown
  */
 export function rateLimit(options: RateLimitOptions): RateLimit {
-  const isMeter = objectWith('tryAcquire', 'retryAfter', 'available', 'update');
+  const isMeter = made(
+    'a meter such as tokenBucket({ limit, interval }), or an object',
+    'tryAcquire',
+    'retryAfter',
+    'available',
+    'update',
+  );
   const {
     meter,
     maxWait,

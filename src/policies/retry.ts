@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { dispose } from '../core/dispose.ts';
 import { emit, type Listener } from '../core/events.ts';
 import type { Answer, Guard } from '../core/layer.ts';
-import { checked, duration, integer, number, objectWith, typed } from '../core/options.ts';
+import { checked, duration, integer, made, number, objectWith, typed } from '../core/options.ts';
 import { classifyGuarded, type Outcome, retryAfterOf, type Verdict } from '../core/outcome.ts';
 import { recovery } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
@@ -89,7 +89,7 @@ export function retry(options: RetryOptions = {}): Policy {
     classify: typed('function'),
     maxElapsed: duration,
     maxRetryAfter: duration,
-    budget: objectWith('begin', 'tryRetry', 'end'),
+    budget: made('retryBudget(), or an object', 'begin', 'tryRetry', 'end'),
     dispose: typed('function'),
     clock: objectWith('now', 'coarse', 'schedule'),
     random: typed('function'),

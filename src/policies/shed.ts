@@ -5,7 +5,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { timeLeft } from '../core/deadline.ts';
 import { ShedError } from '../core/errors.ts';
 import { emit, type Listener, reportError } from '../core/events.ts';
-import { checked, duration, integer, objectWith, oneOf, typed } from '../core/options.ts';
+import { checked, duration, integer, made, objectWith, oneOf, typed } from '../core/options.ts';
 import { guard } from '../core/pipeline.ts';
 import type { Context, Milliseconds, Policy } from '../core/policy.ts';
 import { follow } from '../core/scope.ts';
@@ -125,7 +125,7 @@ export function shed(options: ShedOptions): Shed {
     maxConcurrent: integer(1),
     maxQueued: integer(0),
     maxWait: duration,
-    detector: objectWith('shouldShed'),
+    detector: made('a detector such as codel(), or an object', 'shouldShed'),
     order: oneOf('adaptive', 'fifo', 'lifo'),
     clock: objectWith('now', 'coarse', 'schedule'),
     name: typed('string'),

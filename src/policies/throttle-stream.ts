@@ -1,6 +1,6 @@
 import { checkCost, type Meter } from '../algorithms/meter.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import { checked, objectWith, typed } from '../core/options.ts';
+import { checked, made, objectWith, typed } from '../core/options.ts';
 
 export interface ThrottleStreamOptions<Chunk = Uint8Array> {
   /** What says how much may pass in what time. Several streams that share one share what it admits, chunk by chunk. */
@@ -28,7 +28,7 @@ export interface ThrottleStreamOptions<Chunk = Uint8Array> {
 export function throttleStream<Chunk = Uint8Array>(
   options: ThrottleStreamOptions<Chunk>,
 ): TransformStream<Chunk, Chunk> {
-  const isMeter = objectWith('reserve');
+  const isMeter = made('a meter such as tokenBucket({ limit, interval }), or an object', 'reserve');
   const {
     meter,
     costOf = sizeOf,

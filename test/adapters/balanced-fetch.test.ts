@@ -566,7 +566,10 @@ test.each<[RegExp, unknown]>([
   [/target.weight must be a number above 0/, { origins: [{ url: a, weight: 0 }] }],
   [/balancedFetch: base must be a URL/, { origins: [a], base: '/' }],
   [/balancedFetch: base must have no path, got "http:\/\/a.test\/x"/, { origins: [a], base: `${a}/x` }],
-  [/balancedFetch: pick must be an object with pick/, { origins: [a], pick: 'random' }],
+  [
+    /balancedFetch: pick must be a picker such as roundRobin\(\), or an object with pick/,
+    { origins: [a], pick: 'random' },
+  ],
   [/balancedFetch: key must be a function/, { origins: [a], key: 'x' }],
   [/balancedFetch: check must be an object, got 7/, { origins: [a], check: 7 }],
   [/balancedFetch: check.path must be a string, got undefined/, { origins: [a], check: {} }],

@@ -924,6 +924,8 @@ test('options that are wrong, unknown, or do not go together are refused when it
     [{ load, cache: {} }, TypeError],
     [{ load, cache: { maxSize: 1 } }, TypeError],
     [{ load, cache: { get: load } }, TypeError],
+    [{ load, cache: LruCache }, TypeError],
+    [{ load, cache: null }, TypeError],
     [{ load, ttl: Number.NaN }, RangeError],
     [{ load, pipeline: {} }, TypeError],
     [{ load, clock: {} }, TypeError],

@@ -362,10 +362,10 @@ test('what a caller may not say is a rejection that names it, and nobody enters 
   const { log, guard: noted } = scribe();
   const wrong: [options: unknown, kind: new () => Error, message: RegExp][] = [
     [null, TypeError, /./],
-    [5, TypeError, /^execute: options must be an object, got number$/],
+    [5, TypeError, /^execute: options must be an object, got 5$/],
     [{ signal: {} }, TypeError, /^execute: signal must be an AbortSignal/],
     [{ signal: null }, TypeError, /./],
-    [{ deadline: '5' }, TypeError, /^execute: deadline must be a number, got string$/],
+    [{ deadline: '5' }, TypeError, /^execute: deadline must be a number, got "5"$/],
     [{ deadline: Number.NaN }, RangeError, /^execute: deadline must be a number, got NaN$/],
     [{ priority: Number.NaN }, RangeError, /^execute: priority must be a number, got NaN$/],
     [{ cost: -1 }, RangeError, /^execute: cost must be a number, 0 or more, got -1$/],

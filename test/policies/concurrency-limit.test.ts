@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
+import { aimd } from '../../src/algorithms/aimd.ts';
 import { gradient } from '../../src/algorithms/gradient.ts';
 import type { Limit } from '../../src/algorithms/limit.ts';
 import { ConcurrencyLimitedError, RejectedError } from '../../src/core/errors.ts';
@@ -413,7 +414,7 @@ test('begins with gradient, and each has one of its own', async () => {
 
 test('refuses options out of range or unknown, by name', () => {
   const wrong: [object, RegExp][] = [
-    [{ limit: 20 }, /limit must be an object with sample/],
+    [{ limit: aimd }, /limit must be a limit such as aimd\(\), or an object with sample, got a function/],
     [{ limit: {} }, /limit must be/],
     [{ maxQueued: -1 }, /maxQueued must be/],
     [{ maxWait: Number.NaN }, /maxWait must be/],

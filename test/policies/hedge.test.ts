@@ -879,7 +879,7 @@ test('options out of range, or unknown, are errors that say so [7]', () => {
     [{ maxHedges: -1 }, /hedge: maxHedges/],
     [{ maxHedges: 11 }, /hedge: maxHedges must be a non-negative integer up to 10, got 11/],
     [{ maxHedges: 1.5 }, /hedge: maxHedges/],
-    [{ budget: {} }, /hedge: budget must be an object with begin, tryRetry, end/],
+    [{ budget: {} }, /hedge: budget must be a budget such as retryBudget\(\), or an object with begin, tryRetry, end/],
     [{ classify: 1 }, /hedge: classify/],
     [{ maxAttempts: 2 }, /hedge: unknown option "maxAttempts"/],
   ] as [HedgeOptions, RegExp][]) {

@@ -604,8 +604,9 @@ test('says which option is wrong, what it may be and what it was [7]', () => {
   const meter = new PlainBucket(1, 1);
   const wrong: [options: object | undefined, error: new () => Error, message: RegExp][] = [
     [undefined, TypeError, /^rateLimit: options must be an object, got undefined$/],
-    [{}, TypeError, /^rateLimit: meter must be an object with tryAcquire, .*, got undefined$/],
-    [{ meter: {} }, TypeError, /^rateLimit: meter must be an object with tryAcquire, .*, got an object$/],
+    [{}, TypeError, /^rateLimit: meter must be a meter such as .* with tryAcquire, .*, got undefined$/],
+    [{ meter: tokenBucket }, TypeError, /^rateLimit: meter must be a meter such as tokenBucket\(.*, got a function$/],
+    [{ meter: {} }, TypeError, /^rateLimit: meter must be .* an object with tryAcquire, .*, got an object$/],
     [{ meter, maxQueued: -1 }, RangeError, /^rateLimit: maxQueued must be a non-negative integer or Infinity, got -1$/],
     [{ meter, maxQueued: 1.5 }, RangeError, /maxQueued .* got 1.5$/],
     [{ meter, maxWait: Number.NaN }, RangeError, /^rateLimit: maxWait must be .*, got NaN$/],

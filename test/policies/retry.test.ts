@@ -767,7 +767,11 @@ test('options out of range, of the wrong kind, or unknown are refused by name an
     [{ dispose: {} }, 'TypeError', /^retry: dispose .*got an object$/],
     [{ random: 0.5 }, 'TypeError', /^retry: random .*got 0.5$/],
     [{ onEvent: [] }, 'TypeError', /^retry: onEvent .*got an array$/],
-    [{ budget: 0.2 }, 'TypeError', /^retry: budget must be an object with begin, tryRetry, end, got 0.2$/],
+    [
+      { budget: 0.2 },
+      'TypeError',
+      /^retry: budget must be retryBudget\(\), or an object with begin, tryRetry, end, got 0.2$/,
+    ],
     [{ clock: Date }, 'TypeError', /^retry: clock must be an object with now, coarse, schedule/],
     [{ name: 1 }, 'TypeError', /^retry: name must be a string, got 1$/],
     [{ retries: 3 }, 'TypeError', /^retry: unknown option "retries"/],

@@ -310,7 +310,7 @@ test('is a TransformStream, makes no timer before a chunk has to wait, and close
 test('refuses options that are none [7]', () => {
   assert.throws(() => throttleStream({} as never), {
     name: 'TypeError',
-    message: /^throttleStream: meter must be an object with reserve/,
+    message: /^throttleStream: meter must be a meter such as tokenBucket\(.*, or an object with reserve/,
   });
   const { meter } = slow();
   assert.throws(() => throttleStream({ meter, costOf: 1 as never }), { name: 'TypeError' });
