@@ -15,6 +15,8 @@ export interface TripMemory {
    * that does has failed.
    */
   readonly slowerThan?: Milliseconds | undefined;
+  /** Says that `record` never looks at `now`: a success then reads no clock, and gives `NaN`. */
+  readonly timeless?: boolean;
   /**
    * Notes a call that has ended, and says whether the circuit must open now.
    *
@@ -120,6 +122,7 @@ function checkWindow(label: string, value: unknown): void {
 
 /** Failures in a row. */
 class Row implements TripMemory {
+  readonly timeless: boolean = true;
   readonly #count: number;
   #failures = 0;
 
@@ -144,6 +147,7 @@ class Row implements TripMemory {
 /** The share of failed calls, or of slow ones, in a window. */
 class Share implements TripMemory {
   readonly slowerThan: Milliseconds | undefined;
+  readonly timeless: boolean;
   readonly #window: CallWindow;
   readonly #ratio: number;
   readonly #minCalls: number;
@@ -153,6 +157,7 @@ class Share implements TripMemory {
     this.#ratio = ratio;
     this.#minCalls = minCalls;
     this.slowerThan = slowerThan;
+    this.timeless = window.timeless;
   }
 
   record(failed: boolean, now: Milliseconds, took: Milliseconds): boolean {

@@ -25,7 +25,8 @@ export class CallWindow {
   /** Those of them that bore the mark. */
   marked = 0;
   readonly #size: number;
-  readonly #timed: boolean;
+  /** It is one of calls. */
+  readonly timeless: boolean;
   readonly #buckets: number;
   /** Calls and marked calls of each bucket, side by side. */
   readonly #ring: Uint32Array;
@@ -37,14 +38,14 @@ export class CallWindow {
   #now: Milliseconds = 0;
 
   constructor({ calls, duration }: WindowSize) {
-    this.#timed = calls === undefined;
+    this.timeless = calls !== undefined;
     this.#size = calls ?? duration;
     this.#buckets = calls ?? 10;
     this.#ring = new Uint32Array(2 * this.#buckets);
   }
 
   record(marked: boolean, now: Milliseconds): void {
-    if (!this.#timed) this.#at = this.#clear(++this.#bucket);
+    if (this.timeless) this.#at = this.#clear(++this.#bucket);
     // A coarse clock says the same all turn long: most calls stop here.
     else if (now !== this.#now) this.advance(now);
     const ring = this.#ring;
@@ -73,8 +74,10 @@ export class CallWindow {
 
   /** Its contents in ages, plain numbers that survive JSON; `undefined` when it is empty. */
   snapshot(now: Milliseconds): number[] | undefined {
-    if (this.#timed) this.advance(now);
-    return this.calls === 0 ? undefined : [this.#size, this.#timed ? now - this.#origin : this.#bucket, ...this.#ring];
+    if (!this.timeless) this.advance(now);
+    return this.calls === 0
+      ? undefined
+      : [this.#size, this.timeless ? this.#bucket : now - this.#origin, ...this.#ring];
   }
 
   /** Takes over what `snapshot` of a window of the same size gave; anything else is left alone. */
@@ -89,7 +92,7 @@ export class CallWindow {
     this.#bucket = this.#bucketOf(saved[1]);
     this.#now = now;
     this.#origin = now - saved[1];
-    if (this.#timed) this.advance(now);
+    if (!this.timeless) this.advance(now);
   }
 
   /** Multiplied first, so that a step of exactly the duration is exactly ten buckets. */

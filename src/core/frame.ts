@@ -45,8 +45,9 @@ export class Frame extends Row implements FastPlan {
 
   execute<T>(task: Task<T>, options?: CallOptions | Context): Promise<T>;
   execute(task: Task<unknown>, options?: CallOptions | Context): Promise<unknown> {
+    if (typeof task !== 'function')
+      return rejectSoon(new TypeError(`execute: the task must be a function, got ${typeof task}`));
     if (options === undefined && this.empty) return passOn(task, this.sharedContext());
-    if (typeof task !== 'function') return rejectSoon(noTask(task));
     if (options !== undefined || this.runs) return this.begin(task, options, undefined);
     return this.shares && !heldInUse() ? this.goStraight(task) : this.goAlone(task);
   }
@@ -168,8 +169,8 @@ export class Frame extends Row implements FastPlan {
 
   /** The task has given a value at once. */
   private settled(call: Racer, value: unknown): Promise<unknown> {
-    if (call.needs(value)) return this.resume(call, call.permits(), succeeded(value));
-    this.leave(call, { ok: true, value }, call);
+    if (call.needs(value)) return this.resume(call, succeeded(value));
+    this.leave(call, succeeded(value), call);
     call.owner = unwound;
     return Promise.resolve(value);
   }
@@ -190,7 +191,7 @@ export class Frame extends Row implements FastPlan {
 
   private keep(p0: unknown, p1: unknown, p2: unknown, p3: unknown): Kept {
     const outlast = (value: unknown): Promise<unknown> =>
-      this.resume(this.aside(nothing), [p0, p1, p2, p3], succeeded(value));
+      this.resume(this.aside(nothing, p0, p1, p2, p3), succeeded(value));
     const thrown = (error: unknown): never => {
       this.leave(kept, failed(error), nobody);
       throw error;
@@ -207,7 +208,7 @@ export class Frame extends Row implements FastPlan {
 
   /** A failure in front of a recovery. */
   private failure(task: Task<unknown>, { p0, p1, p2, p3 }: Kept, error: unknown): Promise<unknown> {
-    return this.resume(this.aside(task), [p0, p1, p2, p3], failed(error));
+    return this.resume(this.aside(task, p0, p1, p2, p3), failed(error));
   }
 
   /** The guard of a slot waits, or turns the call away: `permit` is a promise or a rejection. */
@@ -222,7 +223,7 @@ export class Frame extends Row implements FastPlan {
       const failLast = alone ? undefined : this.fail.bind(this, call, slot);
       return adopted(permit).then(this.enterLast.bind(this, call, slot), failLast);
     }
-    return this.takeOver(call, call.permits(slot), slot, (run, place) => run.waitToEnter(place, permit));
+    return this.takeOver(call, slot, (run, place) => run.waitToEnter(place, permit));
   }
 
   private enterLast(call: Racer, slot: number, permit: unknown): unknown {
@@ -245,25 +246,19 @@ export class Frame extends Row implements FastPlan {
   /** The guard of this slot has turned the call away, or, behind the last one, the task has thrown. */
   private fall(call: Racer, slot: number, error: unknown): Promise<unknown> {
     if (slot === 0 && !this.recovers && this.places.length > 0) return rejectSoon(error);
-    return this.takeOver(call, call.permits(slot), slot, (run, place) => run.unwind(place - 1, failed(error)));
+    return this.takeOver(call, slot, (run, place) => run.unwind(place - 1, failed(error)));
   }
 
   /** The task has settled, and a recovery is to be asked, or something outlasts the call. */
-  resume(call: Racer, permits: unknown[], outcome: Outcome): Promise<unknown> {
-    return this.takeOver(call, permits, Infinity, (run) => run.conclude(outcome));
+  resume(call: Racer, outcome: Outcome): Promise<unknown> {
+    return this.takeOver(call, Infinity, (run) => run.conclude(outcome));
   }
 
   /** The call becomes a run, with all slots before this one entered. */
-  private takeOver(
-    call: Racer,
-    permits: unknown[],
-    slot: number,
-    goOn: (run: Run, place: number) => void,
-  ): Promise<unknown> {
+  private takeOver(call: Racer, slot: number, goOn: (run: Run, place: number) => void): Promise<unknown> {
     const promise = new Promise<unknown>(capture);
-    const place = this.places[slot] ?? this.layers.length;
-    const run = call.becomeRun(permits, place, slot >= this.outside, captured.resolve, captured.reject);
-    goOn(run, place);
+    const run = call.becomeRun(slot, captured.resolve, captured.reject);
+    goOn(run, this.placeOf(slot));
     run.handOut();
     return promise;
   }
@@ -298,7 +293,7 @@ export class Frame extends Row implements FastPlan {
 
 /** A permit that is none: a promise of one, or a rejection. */
 function isOdd(permit: unknown): boolean {
-  return typeof permit === 'object' && permit !== null && (isRejection(permit) || isThenable(permit));
+  return typeof permit === 'object' && (isRejection(permit) || isThenable(permit));
 }
 
 /** The identity: small enough to melt into its caller. */
@@ -306,7 +301,7 @@ function passOn(task: Task<unknown>, context: Context): Promise<unknown> {
   try {
     return pass(task(context));
   } catch (error) {
-    return rejectSoon(typeof task === 'function' ? error : noTask(task));
+    return rejectSoon(error);
   }
 }
 
@@ -315,8 +310,4 @@ function pass(result: unknown): Promise<unknown> {
   if (result instanceof Promise && !heldInUse()) return result;
   if (!isThenable(result)) return Promise.resolve(isHeld(result) ? result.value : result);
   return adopted(result).then((value) => (isHeld(value) ? value.value : value));
-}
-
-function noTask(task: unknown): TypeError {
-  return new TypeError(`execute: the task must be a function, got ${typeof task}`);
 }

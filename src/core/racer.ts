@@ -11,7 +11,7 @@ import { type Expiring, unqueue } from './timers.ts';
 
 /** What a call on its fast way asks of its frame. */
 export interface FastPlan extends Row {
-  resume(call: Racer, permits: unknown[], outcome: Outcome): Promise<unknown>;
+  resume(call: Racer, outcome: Outcome): Promise<unknown>;
 }
 
 /**
@@ -65,10 +65,6 @@ export class Racer extends Scope implements Permits, Expiring {
     return 1;
   }
 
-  override get priority(): number {
-    return 0;
-  }
-
   override get cost(): number {
     return 1;
   }
@@ -81,11 +77,6 @@ export class Racer extends Scope implements Permits, Expiring {
   needs(value: unknown): boolean {
     const { life } = this;
     return this.frame.valued || isHeld(value) || (life !== undefined && (life.running > 0 || life.held !== undefined));
-  }
-
-  /** Those of the slots before this one. */
-  permits(slot?: number): unknown[] {
-    return [this.p0, this.p1, this.p2, this.p3, ...(this.more ?? [])].slice(0, slot);
   }
 
   grant(slot: number, permit: unknown): void {
@@ -116,7 +107,7 @@ export class Racer extends Scope implements Permits, Expiring {
     const { frame } = this;
     // What has no life was never looked into.
     if ((frame.valued || this.life !== undefined || isHeld(value)) && this.needs(value)) {
-      return frame.resume(this, this.permits(), succeeded(value));
+      return frame.resume(this, succeeded(value));
     }
     this.owner = unwound;
     frame.leave(this, { ok: true, value }, this);
@@ -125,22 +116,18 @@ export class Racer extends Scope implements Permits, Expiring {
 
   private thrown(error: unknown): Promise<unknown> {
     const { frame } = this;
-    if (frame.recovers || this.life !== undefined) return frame.resume(this, this.permits(), failed(error));
+    if (frame.recovers || this.life !== undefined) return frame.resume(this, failed(error));
     this.owner = unwound;
     frame.leave(this, failed(error), this);
     throw error;
   }
 
-  becomeRun(
-    permits: unknown[],
-    place: number,
-    inside: boolean,
-    resolve: (value: unknown) => void,
-    reject: (error: unknown) => void,
-  ): Run {
+  /** With all slots before this one entered. */
+  becomeRun(slot: number, resolve: (value: unknown) => void, reject: (error: unknown) => void): Run {
     const { frame, work } = this;
-    const run = new Run(frame, work as Task<unknown>, nobody, resolve, reject, frame.byPlace(permits), place);
-    if (inside) {
+    const permits = frame.byPlace([this.p0, this.p1, this.p2, this.p3, ...(this.more ?? [])].slice(0, slot));
+    const run = new Run(frame, work as Task<unknown>, nobody, resolve, reject, permits, frame.placeOf(slot));
+    if (slot >= frame.outside) {
       run.takeOver(this);
       this.work = run;
     }
@@ -176,13 +163,7 @@ export class Racer extends Scope implements Permits, Expiring {
   /** The run that waits on for the task: stopped, or asked about, a call goes on as one. */
   private running(): Run {
     if (this.work instanceof Run) return this.work;
-    const run = this.becomeRun(
-      this.permits(),
-      this.frame.layers.length,
-      true,
-      this.resolve ?? nothing,
-      this.reject ?? nothing,
-    );
+    const run = this.becomeRun(Infinity, this.resolve ?? nothing, this.reject ?? nothing);
     run.waitOn();
     return run;
   }

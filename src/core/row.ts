@@ -41,7 +41,7 @@ export class Row {
   /** The places of the guards, which are the slots below. */
   protected readonly places: readonly number[];
   /** Slots up to and with the guard that watches: they are outside its scope. */
-  protected readonly outside: number;
+  readonly outside: number;
   protected readonly further: readonly Layer[];
   protected readonly e0: Enter | undefined;
   protected readonly e1: Enter | undefined;
@@ -130,6 +130,10 @@ export class Row {
         reportError(error);
       }
     }
+  }
+
+  placeOf(slot: number): number {
+    return this.places[slot] ?? this.layers.length;
   }
 
   byPlace(permits: readonly unknown[]): unknown[] {

@@ -139,8 +139,9 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         const { state } = circuit;
         // Nearly all calls end here. A breaker that looks at nothing else then costs half as much.
         if (ticket === state && plain && outcome.ok) {
-          const now = clock.coarse();
-          if (state.memory.record(false, now, NaN)) circuit.trip(state, false, now);
+          const { memory } = state;
+          if (memory.record(false, memory.timeless ? NaN : clock.coarse(), NaN))
+            circuit.trip(state, false, clock.coarse());
         } else judge(ticket, outcome, context);
       },
     },

@@ -1111,3 +1111,19 @@ test('goes through its states as published for other breakers [54, 56, 57, 63, 6
     }
   }
 });
+
+test('for a success, a rule that does not look at the time has no clock read', async () => {
+  let read = 0;
+  const tell = () => read++;
+  const clock = { now: tell, coarse: tell, wall: tell, schedule: () => ({ cancel() {} }) };
+  const reads = async (trip: TripRule): Promise<number> => {
+    const breaker = circuitBreaker({ trip, clock });
+    read = 0;
+    for (let i = 0; i < 10; i++) await breaker.execute(() => i);
+    return read;
+  };
+  assert.equal(await reads(consecutiveFailures()), 0);
+  assert.equal(await reads(failureRatio({ window: { calls: 5 } })), 0);
+  assert.equal(await reads(failureRatio({ window: { duration: 5_000 } })), 10);
+  assert.equal(await reads(() => ({ record: () => false })), 10);
+});
