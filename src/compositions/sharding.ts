@@ -4,6 +4,7 @@ import { CallsByKey } from '../core/calls-by-key.ts';
 import { systemClock } from '../core/clock.ts';
 import { NoTargetError, RejectedError } from '../core/errors.ts';
 import { emit } from '../core/events.ts';
+import { Interrupt } from '../core/interrupt.ts';
 import { WaitingLine } from '../core/line.ts';
 import { checked, integer, iterable, objectWith, typed } from '../core/options.ts';
 import { guard } from '../core/pipeline.ts';
@@ -47,8 +48,8 @@ export interface ReshardOptions<K extends PlacementKey, T extends Target> {
   /** Told after each batch, and at the end. What it throws goes to `onListenerError`. */
   onProgress?: ((progress: ReshardProgress<K>) => void) | undefined;
   /**
-   * Stops it, once the batch at hand is done: everything works on as it is then, and another `reshard` resumes it. Where
-   * `keys`, or a `move`, may wait for long, they should heed it too.
+   * Stops it at once: no more keys are begun, everything works on as it is then, and another `reshard` resumes it. A move
+   * under way is not cut off: the calls of its key wait until it has ended, and so does that `reshard`.
    */
   signal?: AbortSignal | undefined;
 }
@@ -107,13 +108,15 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
     clock: systemClock,
     maxWait: Infinity,
     ageing: 0,
-    take: () => (shift?.unsure && shift.running ? undefined : true),
+    take: () => (shift?.unsure ? undefined : true),
     expired,
   });
   const gate = guard({ enter: (context) => line.join(context) });
   let placement = given.placement.snapshot();
   let goal: Placement | undefined;
   let shift: KeyShift | undefined;
+  /** What is being done to keys; it may go on after the run that has begun it was stopped. */
+  let underWay: Promise<unknown> = Promise.resolve();
 
   return {
     forKey(given) {
@@ -137,7 +140,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
   }
 
   function call<R>(key: PlacementKey, id: string, task: Task<R>, context: Context): Promise<R> {
-    if (shift?.unsure && shift.running && !calls.isAround(context) && !shift.stays(key))
+    if (shift?.unsure && !calls.isAround(context) && !shift.stays(key))
       return gate.execute((inner) => call(key, id, task, inner), context);
     shift?.touch(id, key);
     return calls.execute(id, key, task, context);
@@ -184,10 +187,12 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
     const now = shift;
     now.running = true;
     const stop = new AbortController();
+    const interrupt = new Interrupt(signal, stop.signal);
     const stopped = new Promise<boolean>((resolve) => {
       signal?.addEventListener('abort', () => resolve(true), { signal: stop.signal });
     });
     try {
+      await interrupt.wait(underWay);
       await walk(now);
       now.walked = true;
       // What may have been made at old targets meanwhile.
@@ -204,8 +209,15 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
     }
 
     async function together<Each>(left: Each[], work: (each: Each) => Promise<void>): Promise<void> {
-      await all(left.slice(0, batch).map(work));
-      signal?.throwIfAborted();
+      await done(left.slice(0, batch).map(work));
+    }
+
+    /** Waits for all of them, also when one fails. */
+    async function done(works: Iterable<Promise<void>>): Promise<void> {
+      const begun = [...works];
+      underWay = Promise.allSettled(begun);
+      await interrupt.wait(underWay);
+      await Promise.all(begun);
     }
 
     async function walk(now: KeyShift): Promise<void> {
@@ -215,7 +227,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
       let last: K | undefined;
       const moves = new Map<string, Promise<void>>();
       const settle = async (): Promise<void> => {
-        await all(moves.values());
+        await done(moves.values());
         moved += moves.size;
         moves.clear();
         now.unsure = false;
@@ -224,7 +236,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
         signal?.throwIfAborted();
       };
       try {
-        for await (const key of keys) {
+        for await (const key of interrupt.each(keys)) {
           const id = idOf(key);
           const stays = now.stays(key);
           if (skipped !== undefined) {
@@ -251,12 +263,14 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
         }
         await settle();
       } finally {
-        await Promise.allSettled(moves.values());
+        underWay = Promise.allSettled(moves.values());
+        await interrupt.wait(underWay).catch(nothing);
       }
     }
 
     async function moveOne(now: KeyShift, key: K, id: string): Promise<void> {
       if (now.hasMoved(id)) return;
+      signal?.throwIfAborted();
       await calls.hold(id, key, stopped, async () => {
         const heirs = now.heirs(key).map(targetOf);
         // What a move that failed has left there may have been removed from the old target since.
@@ -285,13 +299,6 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
 function idOf(key: PlacementKey): string {
   keyed('sharding: key', key);
   return typeof key === 'string' ? `"${key}` : key.join();
-}
-
-/** Waits for all of them, also when one fails. */
-async function all(works: Iterable<Promise<void>>): Promise<void> {
-  const begun = [...works];
-  await Promise.allSettled(begun);
-  await Promise.all(begun);
 }
 
 const placing = (label: string, value: unknown): void => objectWith('owner', 'owners', 'snapshot')(label, value);
