@@ -270,7 +270,6 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
 
     async function moveOne(now: KeyShift, key: K, id: string): Promise<void> {
       if (now.hasMoved(id)) return;
-      signal?.throwIfAborted();
       await calls.hold(id, key, stopped, async () => {
         const heirs = now.heirs(key).map(targetOf);
         // What a move that failed has left there may have been removed from the old target since.

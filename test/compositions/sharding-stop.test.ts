@@ -136,13 +136,14 @@ test('stopped in a new process before it has come to where it resumes, calls wai
   const resharding = shards.reshard({ to: after, keys: hanging(), after: two, move, signal: controller.signal });
   const waiting = [one, two, three].map(call);
   await stop(resharding);
+  waiting.push(call(one), call(three));
   let answers = 0;
   for (const each of waiting) void each.then(() => answers++);
   await turn();
   assert.equal(answers, 0);
   const given = [...keys.slice(0, 3)];
   await shards.reshard({ to: after, keys: given, after: two, move, batch: 1 });
-  assert.deepEqual(await Promise.all(waiting), ['c', 'c', 'c']);
+  assert.deepEqual(await Promise.all(waiting), ['c', 'c', 'c', 'c', 'c']);
   assert.deepEqual(log, [three]);
   assert.notEqual(before.owner(three), 'c');
 });
