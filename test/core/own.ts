@@ -53,7 +53,8 @@ export function guarding(world: World, spec: GuardSpec, id: number, name: string
           call[watches.how](world.label(new Error('watched'), `${watches.how} of ${name}`)),
         );
       },
-      late: (outcome: Outcome) => say(`late ${world.outcome(outcome)}`),
+      // What an around inside still gives is heard as late before or after the caller has his answer, in this instant.
+      late: (outcome: Outcome) => world.writeLate(() => `${name}: late ${world.outcome(outcome)}`),
     }),
   };
 }
@@ -120,7 +121,7 @@ export function around(world: World, spec: Spec & { kind: 'around' }, id: number
         say(`gives value ${world.say(value)}`);
         return value;
       } catch (error) {
-        say(`gives error ${world.say(error)}`);
+        world.writeLate(() => `${name}: gives error ${world.say(error)} ${n}`);
         throw error;
       }
     },

@@ -104,7 +104,7 @@ export async function play({ row, calls, aborts }: Scenario, cuts: readonly bool
     if (length !== 0) faults.push(`${length} listeners on signal ${i}`);
   }
   for (const look of left) faults.push(...([look()].filter((fault) => fault !== undefined) as string[]));
-  return { log: world.log, left: faults };
+  return { log: world.read(), left: faults };
 }
 
 /** The row as pipelines, one inside the other. */

@@ -36,12 +36,29 @@ export class World {
   /** Timers of the tasks and of the test's own policies. */
   timers = 0;
   private readonly labels = new Map<unknown, string>();
+  private readonly unsaid: (() => void)[] = [];
 
   write(entry: string, where: keyof Instant = 'inOrder'): void {
     const now = this.clock.now();
     let instant = this.log.get(now);
     if (instant === undefined) this.log.set(now, (instant = { inOrder: [], beside: [] }));
     instant[where].push(entry);
+  }
+
+  /** Beside the rest, in words found at the end: an error may still be given its cause in this very instant. */
+  writeLate(entry: () => string): void {
+    this.write('', 'beside');
+    const { beside } = this.log.get(this.clock.now()) as Instant;
+    const at = beside.length - 1;
+    this.unsaid.push(() => {
+      beside[at] = entry();
+    });
+  }
+
+  /** What was written, with all its words. */
+  read(): ReadonlyMap<Milliseconds, Instant> {
+    for (const say of this.unsaid.splice(0)) say();
+    return this.log;
   }
 
   later(delay: Milliseconds, run: () => void): void {
