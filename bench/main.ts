@@ -55,6 +55,8 @@ const rounds = Number(options.rounds);
 const together = await measure([...yardsticks, ...needed], rounds);
 const alone = new Map<string, number>();
 for (const [path, group] of Object.entries(groups)) {
+  // What goes through no frame shares nothing with the rest.
+  if (path.startsWith('algorithms/')) continue;
   for (const one of group.filter((each) => cases.includes(each))) {
     say(`alone: ${one.name}`);
     alone.set(one.name, ratioOf(one, new Map(Object.entries(await measuredAlone(path, one.name)))));

@@ -48,8 +48,8 @@ export abstract class SlotStore<K, V> {
   private reading: Milliseconds = Number.NaN;
   /** Whether a `set` has nothing to weigh or to tell. */
   protected readonly plain: boolean;
-  /** Whether an eviction has nothing to weigh, to tell, to count or to stop. */
-  private simple: boolean;
+  /** Whether an eviction has nothing to weigh, to tell or to count. */
+  private readonly simple: boolean;
   /** The highest slot ever taken, and those below it that are not. */
   private used: number = 0;
   private free: number[] = [];
@@ -172,6 +172,7 @@ export abstract class SlotStore<K, V> {
     const slot = this.victim();
     this.slots.delete(this.keys[slot] as K);
     this.unlink(slot, 'evicted');
+    this.wheel?.stop(slot);
     return slot;
   }
 
@@ -253,7 +254,6 @@ export abstract class SlotStore<K, V> {
     this.reading = this.clock.coarse();
     this.wheel = new ExpiryWheel(this.keys.length, this.reading);
     this.watched = true;
-    this.simple = false;
   }
 
   /** What has expired leaves. */

@@ -1,22 +1,18 @@
-import { shown } from './options.ts';
+import { type Check, object, shown, where } from './options.ts';
 import type { CallOptions, Context } from './policy.ts';
+
+const some: Check = /* @__PURE__ */ where<number>('number', 'a number', (n) => n >= -Infinity);
+const cost: Check = /* @__PURE__ */ where<number>('number', 'a number, 0 or more', (n) => n >= 0);
 
 /** @throws {TypeError | RangeError} for what a caller may not say about a call */
 export function checked(options: CallOptions | Context): CallOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`execute: options must be an object, got ${shown(options)}`);
-  }
+  object('execute: options', options);
   const { signal } = options;
   if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
     throw new TypeError(`execute: signal must be an AbortSignal, got ${shown(signal)}`);
   }
-  for (const name of ['deadline', 'priority', 'cost'] as const) {
-    const value = options[name];
-    if (value === undefined) continue;
-    if (typeof value !== 'number') throw new TypeError(`execute: ${name} must be a number, got ${shown(value)}`);
-    if (Number.isNaN(value) || (name === 'cost' && value < 0)) {
-      throw new RangeError(`execute: ${name} must be a number${name === 'cost' ? ', 0 or more' : ''}, got ${value}`);
-    }
-  }
+  if (options.deadline !== undefined) some('execute: deadline', options.deadline);
+  if (options.priority !== undefined) some('execute: priority', options.priority);
+  if (options.cost !== undefined) cost('execute: cost', options.cost);
   return options;
 }

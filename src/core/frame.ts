@@ -65,7 +65,7 @@ export class Frame extends Row implements FastPlan {
     try {
       if (e0 !== undefined) {
         if ((p0 = e0(context)) !== this.s0) {
-          if (isOdd(p0)) return this.turn(this.aside(task), 0, p0);
+          if (isOdd(p0)) return this.turn(undefined, 0, p0, task);
           this.s0 = p0;
         }
         slot = 1;
@@ -146,13 +146,8 @@ export class Frame extends Row implements FastPlan {
               }
               call.p3 = permit;
               slot = 4;
-              for (const layer of this.further) {
-                permit = layer.enter?.(slot < outside ? nobody : call);
-                if (isOdd(permit)) return this.turn(call, slot, permit);
-                call.more ??= [];
-                call.more.push(permit);
-                slot++;
-              }
+              const turned = this.goFurther(call);
+              if (turned !== undefined) return turned;
             }
           }
         }
@@ -162,9 +157,20 @@ export class Frame extends Row implements FastPlan {
       else if (isThenable(result)) promise = Promise.resolve(result);
       else return this.settled(call, result);
     } catch (error) {
-      return this.fall(call, slot, error);
+      return this.fall(call, slot + (call.more?.length ?? 0), error);
     }
     return call.listen(promise);
+  }
+
+  /** Into the guards beyond the fourth. Apart, as V8 takes short functions into others. */
+  private goFurther(call: Racer): Promise<unknown> | undefined {
+    let slot = 4;
+    for (const layer of this.further) {
+      const permit = layer.enter?.(slot < this.outside ? nobody : call);
+      if (isOdd(permit)) return this.turn(call, slot, permit);
+      call.grant(slot++, permit);
+    }
+    return undefined;
   }
 
   /** The task has given a value at once. */
@@ -183,7 +189,13 @@ export class Frame extends Row implements FastPlan {
 
   /** A call that goes on without the context it had. */
   private aside(task: Task<unknown>, p0?: unknown, p1?: unknown, p2?: unknown, p3?: unknown, life?: Life): Racer {
-    return Object.assign(new Racer(this, task), { p0, p1, p2, p3, life });
+    const call = new Racer(this, task);
+    call.p0 = p0;
+    call.p1 = p1;
+    call.p2 = p2;
+    call.p3 = p3;
+    call.life = life;
+    return call;
   }
 
   // Closures are made in functions of their own: what one of them captures would live on the heap for every call of the
@@ -212,9 +224,15 @@ export class Frame extends Row implements FastPlan {
   }
 
   /** The guard of a slot waits, or turns the call away: `permit` is a promise or a rejection. */
-  private turn(call: Racer, slot: number, permit: unknown): Promise<unknown> {
+  private turn(
+    call: Racer | undefined,
+    slot: number,
+    permit: unknown,
+    task: Task<unknown> = nothing,
+  ): Promise<unknown> {
     // Nobody has been entered, and nobody is asked: the way that has to be short.
     if (slot === 0 && !this.recovers && isRejection(permit)) return rejectSoon(permit);
+    call ??= this.aside(task);
     if (!isThenable(permit)) return this.fall(call, slot, permit);
     if (this.watcher === undefined && slot === this.places.length - 1) {
       // Nobody can end this call, and behind this guard there is only the task: the wait needs no run. One that fails

@@ -24,8 +24,6 @@ export interface Rank<Permit> {
   readonly line: WaitingLine<Permit>;
   /** How much earlier than they did their priority lets them have come. */
   readonly lead: Milliseconds;
-  /** What they ask for, added up. */
-  cost: number;
   first: Waiter<Permit> | undefined;
   last: Waiter<Permit> | undefined;
 }
@@ -90,7 +88,6 @@ export class WaitingLine<Permit> {
     if (rank.last === undefined) rank.first = waiter;
     else rank.last.behind = waiter;
     rank.last = waiter;
-    rank.cost += waiter.cost;
     this.length++;
     follow(context, waiter);
     if (left < Infinity) {
@@ -139,7 +136,7 @@ export class WaitingLine<Permit> {
 
   #rank(lead: Milliseconds): Rank<Permit> {
     for (const rank of this.ranks) if (rank.lead === lead) return rank;
-    const rank: Rank<Permit> = { line: this, lead, cost: 0, first: undefined, last: undefined };
+    const rank: Rank<Permit> = { line: this, lead, first: undefined, last: undefined };
     this.ranks.push(rank);
     return rank;
   }
@@ -157,13 +154,12 @@ export class WaitingLine<Permit> {
   }
 
   protected remove(waiter: Waiter<Permit>): void {
-    const { rank, cost, ahead, behind } = waiter;
+    const { rank, ahead, behind } = waiter;
     if (ahead === undefined) rank.first = behind;
     else ahead.behind = behind;
     if (behind === undefined) rank.last = ahead;
     else behind.ahead = ahead;
     if (rank.first === undefined) this.ranks.splice(this.ranks.indexOf(rank), 1);
-    rank.cost -= cost;
     this.length--;
     unfollow(waiter);
     if (waiter.timer !== undefined) unqueue(waiter.timer);

@@ -9,7 +9,7 @@ export function shown(value: unknown): string {
 }
 
 /** Anything of a type that fits. A value of another type, and an object that is not the right one, is a TypeError. */
-function where<T>(type: string, range: string, fits: (value: T) => boolean): Check {
+export function where<T>(type: string, range: string, fits: (value: T) => boolean): Check {
   return (label, value) => {
     const kind: string = typeof value;
     const right = kind === type;

@@ -23,6 +23,8 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
   readonly #comesIn: (cost: number) => Milliseconds;
   readonly #expired: (after: Milliseconds) => RejectedError;
   readonly #maxWait: Milliseconds;
+  /** What those in line ask for, added up for each lead. */
+  readonly #asked: Map<Milliseconds, number> = new Map();
   #timer: { cancel(): void } | undefined = undefined;
   #due: Milliseconds = 0;
 
@@ -41,6 +43,7 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
     // To begin at its deadline is no use to a call.
     const inTime = after <= left + tolerance && left > 0 && clock.now() + after < context.deadline;
     if (!inTime) return this.#expired(after);
+    this.#add(context.cost, this.lead(context));
     const joined = super.join(context);
     if (this.length === 1) this.admit();
     return joined;
@@ -78,9 +81,18 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
 
   protected override remove(waiter: Waiter<Permit>): void {
     super.remove(waiter);
+    this.#add(-waiter.cost, waiter.rank.lead);
     if (this.length > 0) return;
+    // Sums of fractions are not exact.
+    this.#asked.clear();
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #add(cost: number, lead: Milliseconds): void {
+    const all = (this.#asked.get(lead) ?? 0) + cost;
+    if (all > 0) this.#asked.set(lead, all);
+    else this.#asked.delete(lead);
   }
 
   #sendAway({ cost, rank }: Waiter<Permit>): RejectedError {
@@ -95,7 +107,7 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
 
   #after(cost: number, lead: Milliseconds): Milliseconds {
     let all = cost;
-    for (const rank of this.ranks) if (rank.lead >= lead) all += rank.cost;
+    for (const [other, cost] of this.#asked) if (other >= lead) all += cost;
     const after = this.#comesIn(all);
     return after < Infinity ? after : this.#comesIn(cost);
   }

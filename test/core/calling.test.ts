@@ -369,7 +369,7 @@ test('what a caller may not say is a rejection that names it, and nobody enters 
     [{ deadline: Number.NaN }, RangeError, /^execute: deadline must be a number, got NaN$/],
     [{ priority: Number.NaN }, RangeError, /^execute: priority must be a number, got NaN$/],
     [{ cost: -1 }, RangeError, /^execute: cost must be a number, 0 or more, got -1$/],
-    [{ cost: null }, TypeError, /^execute: cost must be a number, got /],
+    [{ cost: null }, TypeError, /^execute: cost must be a number, 0 or more, got null$/],
   ];
   for (const policy of [pipeline(), noted('a'), timeout({ duration: 100 })]) {
     for (const [options, kind, message] of wrong) {
