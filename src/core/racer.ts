@@ -80,7 +80,11 @@ export class Racer extends Scope implements Permits, Expiring {
   }
 
   grant(slot: number, permit: unknown): void {
-    if (slot < 4) this[`p${slot as 0 | 1 | 2 | 3}`] = permit;
+    // By name: a field that is chosen by its name at run time is looked up.
+    if (slot < 1) this.p0 = permit;
+    else if (slot < 2) this.p1 = permit;
+    else if (slot < 3) this.p2 = permit;
+    else if (slot < 4) this.p3 = permit;
     else (this.more ??= []).push(permit);
   }
 
