@@ -16,6 +16,7 @@ export const strategies = ['immediate retries', 'full jitter', 'a budget', 'full
 export type Strategy = (typeof strategies)[number];
 
 export const outage = { from: 30_000, to: 60_000 };
+export const duration = 120_000;
 
 export interface Storm {
   /** Each has a policy, and a budget, of its own. */
@@ -24,15 +25,13 @@ export interface Storm {
   rate: number;
   strategy: Strategy;
   seed: number;
-  /** Default two minutes. */
-  duration?: number;
 }
 
 /**
  * Many clients, each of which calls seldom, and a service that answers nothing for 30 s. A call is tried four times at
  * most, and each try for a second, which the service does not notice: it works on what nobody waits for any more.
  */
-export function storm({ clients, rate, strategy, seed, duration = 120_000 }: Storm): Promise<SimulationResult> {
+export function storm({ clients, rate, strategy, seed }: Storm): Promise<SimulationResult> {
   const capacity = capacityOf(rate);
   const deaf = unheard();
   const policy = (clock: Clock, random: Random): Policy => {

@@ -24,10 +24,10 @@ const limits: Record<string, Make> = {
   gradient: (random) => gradient({ random }),
 };
 const fixed = (limit: number): Limit => ({ limit, sample: () => limit });
-const seeds = [1, 2];
+const seeds = [1, 2, 3];
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 }
 
 /** Ten workers who can do a thousand calls a second, each worth something for 200 ms, with half as many again coming. */
@@ -52,29 +52,30 @@ function servedIn({ series }: SimulationResult, from: number, to: number): numbe
   return series.slice(from, to).reduce((sum, { served }) => sum + served, 0) / (to - from);
 }
 
-const change = 2;
+const change = 5;
 for (const slower of [2, 0.5]) {
   const events = [{ at: change * 1_000, server: 'service', set: { slower } }] as const;
   const done = slower > 1 ? 'halves' : 'doubles';
   test(`soon after capacity ${done}, each limit does nearly what the best fixed limit does`, async () => {
     const rate = async (make: Make): Promise<number> => {
-      // Three seconds after a change already, not thirty.
-      return servedIn(await play(1, 9, make, { events }), change + 3, 9);
+      const results = await Promise.all(seeds.map((seed) => play(seed, 13, make, { events })));
+      // Four seconds after a change already, not thirty.
+      return median(results.map((result) => servedIn(result, change + 4, 13)));
     };
     const best = Math.max(await rate(() => fixed(20)), await rate(() => fixed(40)));
     for (const [name, make] of Object.entries(limits)) {
       const share = (await rate(make)) / best;
-      assert.ok(share >= (name === 'aimd' ? 0.8 : 0.9), `${name}: ${share} of ${best}, seed 1`);
+      assert.ok(share >= (name === 'aimd' ? 0.8 : 0.9), `${name}: ${share} of ${best}, seeds ${seeds}`);
     }
   });
 }
 
 test('asked for half as much again as it can do, a service does 95 % of what it can, and half of the calls take less than 25 ms', async () => {
   for (const name of ['vegas', 'gradient']) {
-    const results = await Promise.all(seeds.map((seed) => play(seed, 9, limits[name] as Make)));
-    const goodput = mean(results.map((result) => servedIn(result, 2, 9)));
+    const results = await Promise.all(seeds.map((seed) => play(seed, 8, limits[name] as Make)));
+    const goodput = median(results.map((result) => servedIn(result, 2, 8)));
     assert.ok(goodput >= 950, `${name}: ${goodput}`);
-    const usual = mean(results.map(({ quantile }) => quantile(0.5)));
+    const usual = median(results.map(({ quantile }) => quantile(0.5)));
     assert.ok(usual <= 25, `${name}: ${usual}`);
   }
 });
@@ -88,19 +89,19 @@ test('two clients, each with a limit of its own, share a service about evenly', 
     policy: (clock: Clock, random: Random) => concurrencyLimit({ limit: gradient({ random }), clock }),
   });
   for (const seed of seeds) {
-    const { perClient } = await play(seed, 10, limits.gradient as Make, { clients: [client('a'), client('b')] });
+    const { perClient } = await play(seed, 20, limits.gradient as Make, { clients: [client('a'), client('b')] });
     const [a, b] = [perClient.a?.served ?? 0, perClient.b?.served ?? 0];
-    assert.ok(a + b >= 0.93 * 10_000 && Math.abs(a - b) <= 0.3 * (a + b), `seed ${seed}: ${a} and ${b}`);
+    assert.ok(a + b >= 0.93 * 20_000 && Math.abs(a - b) <= 0.3 * (a + b), `seed ${seed}: ${a} and ${b}`);
   }
 });
 
-test('in 20 minutes of overload the mean limit of ten hardly moves', async () => {
-  const [pieces, length] = [2, 600_000];
+test('in two hours of overload the mean limit of an hour hardly moves', async () => {
+  const hours = 2;
   for (const name of ['vegas', 'gradient']) {
-    const means = new Array<number>(pieces).fill(0);
+    const means = new Array<number>(hours).fill(0);
     await simulate({
       seed: 1,
-      duration: pieces * length,
+      duration: hours * 3_600_000,
       servers: [{ name: 'service', workers: 10, service: exponential(300) }],
       clients: [
         {
@@ -109,9 +110,9 @@ test('in 20 minutes of overload the mean limit of ten hardly moves', async () =>
           policy(clock, random) {
             const limit = (limits[name] as Make)(random);
             const look = (): void => {
-              const piece = Math.min(pieces - 1, Math.floor(clock.now() / length));
-              means[piece] = (means[piece] as number) + limit.limit / 120;
-              clock.schedule(5_000, look);
+              const hour = Math.min(hours - 1, Math.floor(clock.now() / 3_600_000));
+              means[hour] = (means[hour] as number) + limit.limit / 360;
+              clock.schedule(10_000, look);
             };
             look();
             return concurrencyLimit({ limit, clock });

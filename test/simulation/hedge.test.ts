@@ -52,7 +52,7 @@ async function run(seed: number, policy: (clock: ManualClock) => Policy) {
 test('hedging at the live p95 cuts p99 by half or more, for at most 6 % more calls [93, 97]', async () => {
   const cuts: number[] = [];
   const extras: number[] = [];
-  for (let seed = 1; seed <= 3; seed++) {
+  for (let seed = 1; seed <= 10; seed++) {
     const plain = await run(seed, () => pipeline());
     const hedged = await run(seed, (clock) => hedge({ delay: { quantile: 0.95 }, clock }));
     assert.ok(plain.p99 > 500, `seed ${seed}: ${plain.p99}`);
@@ -61,12 +61,16 @@ test('hedging at the live p95 cuts p99 by half or more, for at most 6 % more cal
     cuts.push(plain.p99 / hedged.p99);
     extras.push(hedged.extra);
   }
-  assert.ok(median(cuts) >= 2, `p99 is cut by ${median(cuts)}, at seeds 1 to 3 by ${cuts}`);
-  assert.ok(median(extras) > 0.03 && median(extras) <= 0.06, `${median(extras)} more calls, at seeds 1 to 3 ${extras}`);
+  assert.ok(median(cuts) >= 2, `p99 is cut by ${median(cuts)}, at seeds 1 to 10 by ${cuts}`);
+  assert.ok(
+    median(extras) > 0.03 && median(extras) <= 0.06,
+    `${median(extras)} more calls, at seeds 1 to 10 ${extras}`,
+  );
 });
 
 function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] as number;
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return ((sorted[4] as number) + (sorted[5] as number)) / 2;
 }
 
 test('a service that has become slow altogether is not called twice for long: the delay follows [97]', async () => {

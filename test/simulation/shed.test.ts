@@ -13,7 +13,7 @@ const exponential =
 
 /** A thousand calls a second are all that ten workers can do, and each is worth something for 200 ms. */
 const capacity = 1_000;
-const seeds = [1, 2];
+const seeds = [1, 2, 3];
 
 function play(seed: number, duration: number, clients: readonly Omit<SimulationClient, 'deadline'>[]) {
   return simulate({
@@ -34,7 +34,7 @@ function shared(options: Partial<ShedOptions> = {}): NonNullable<SimulationClien
 const demand = (load: number) => ({ arrivals: exponential(1_000 / (load * capacity)) });
 
 function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] as number;
+  return [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 }
 
 function goodput({ served }: SimulationResult, duration: number): number {
@@ -42,9 +42,9 @@ function goodput({ served }: SimulationResult, duration: number): number {
 }
 
 for (const [load, duration] of [
-  [1.5, 6_000],
-  [2, 6_000],
-  [10, 1_500],
+  [1.5, 20_000],
+  [2, 20_000],
+  [10, 5_000],
 ] as const) {
   test(`asked for ${load} times what it can do, a service does 97 % of what it can`, async () => {
     const shares: number[] = [];
@@ -59,22 +59,21 @@ for (const [load, duration] of [
 }
 
 test('with a line that has no end and no shedding, it does nearly nothing that is worth something', async () => {
-  const result = await play(1, 20_000, [{ name: 'all', ...demand(1.5) }]);
-  assert.ok(goodput(result, 20_000) < 0.05, `seed 1: ${goodput(result, 20_000)}`);
+  const result = await play(1, 60_000, [{ name: 'all', ...demand(1.5) }]);
+  assert.ok(goodput(result, 60_000) < 0.05, `seed 1: ${goodput(result, 60_000)}`);
 });
 
 for (const load of [1.5, 10]) {
   test(`asked for ${load} times what it can do, it serves 99 % of the critical calls that alone would be 79 %`, async () => {
-    // At ten times, one seed has as many calls as many have at less.
-    for (const seed of load === 10 ? [1] : seeds) {
+    for (const seed of seeds) {
       const policy = shared();
-      const { perClient, served } = await play(seed, 4_000, [
+      const { perClient, served } = await play(seed, 5_000, [
         { name: 'critical', ...demand(0.79), priority: 1, policy },
         { name: 'others', ...demand(load - 0.79), policy },
       ]);
       const { offered, served: critical } = perClient.critical!;
       assert.ok(critical >= 0.99 * offered, `seed ${seed}: ${critical} of ${offered}`);
-      assert.ok(served >= 0.96 * capacity * 4, `seed ${seed}: ${served}`);
+      assert.ok(served >= 0.96 * capacity * 5, `seed ${seed}: ${served}`);
     }
   });
 }
