@@ -19,7 +19,8 @@ export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-const size = { width: 760, height: 360, left: 64, right: 16, top: 40, bottom: 48 };
+// To the right there is room for half a label, as the last one may stand at the very end.
+const size = { width: 770, height: 360, left: 64, right: 26, top: 40, bottom: 48 };
 /** Told apart by who sees few colours, too (Okabe and Ito, 2008); readable on white and on black. */
 const colours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9'];
 
