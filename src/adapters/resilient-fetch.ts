@@ -9,6 +9,7 @@ import {
 import { perKey } from '../compositions/per-key.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { checked, objectWith } from '../core/options.ts';
+import { pipeline as row } from '../core/pipeline.ts';
 import type { Context, Policy } from '../core/policy.ts';
 
 export interface ResilientFetchOptions<Fetch extends ForeignFetch = typeof globalThis.fetch>
@@ -64,7 +65,9 @@ export function resilientFetch(options: ResilientFetchOptions = {}): typeof glob
 function given(options: ResilientFetchOptions, policy: Policy<Response>): Around {
   const both = replaced.find((option) => options[option] !== undefined);
   if (both !== undefined) throw new TypeError(`resilientFetch: pipeline and ${both} exclude each other`);
-  return (send, call) => policy.execute((context) => send(context), call);
+  // In a frame, which takes out what is held for a policy that knows nothing of that.
+  const framed = row(policy);
+  return (send, call) => framed.execute((context) => send(context), call);
 }
 
 function standard(options: ResilientFetchOptions, clock: Clock, name: string): Around {

@@ -6,8 +6,11 @@ export interface Preparation {
   readonly origin: string;
   /** Sending it twice does no harm, and can be done. */
   readonly repeatable: boolean;
-  /** What to call `fetch` with: the caller's own, but for bytes, copied since he may change them before the last try. */
-  readonly input: string | URL | Request;
+  /**
+   * What to call `fetch` with: the caller's own, but for what he may change before the last try (a `URL`, bytes), and for
+   * what can be read only once.
+   */
+  readonly input: string | Request;
   readonly init: RequestInit | undefined;
   /** The caller's signal. */
   readonly signal: RequestInit['signal'];
@@ -32,14 +35,17 @@ export function isRequest(input: unknown): input is Request {
  * @throws {TypeError} that `fetch` would reject with: bad input is told here from errors of the network, which are
  * `TypeError`s too
  */
-export function prepare(input: string | URL | Request, init?: RequestInit): Preparation {
+export function prepare(input: string | URL | Request, asked?: RequestInit): Preparation {
   // A request in place of init: what it says is behind getters, which copying would lose.
-  if (isRequest(init)) return prepare(new Request(input, init));
+  if (isRequest(asked)) return prepare(new Request(input, asked));
+  const init = asked && flat(asked);
   const given = isRequest(input) ? input : undefined;
   const body = init?.body ?? undefined;
   const { method, url, headers } = given === undefined ? checked(input, init) : looked(given, init);
   const { protocol, host } = new URL(url);
   const bytes = ArrayBuffer.isView(body) || body instanceof ArrayBuffer;
+  // An iterator, and used up by now.
+  if (init && typeof Object(init.headers).next === 'function') init.headers = [...headers] as [string, string][];
   const repeatable =
     /^https?:$/.test(protocol) &&
     (idempotent.includes(method) || headers.has('idempotency-key')) &&
@@ -50,7 +56,7 @@ export function prepare(input: string | URL | Request, init?: RequestInit): Prep
     headers,
     origin: `${protocol}//${host}`,
     repeatable,
-    input,
+    input: given ?? (typeof input === 'string' ? input : url),
     init: repeatable && bytes ? { ...init, body: copied(body) } : init,
     signal: init?.signal === undefined ? given?.signal : init.signal,
     source: body === undefined ? given : undefined,
@@ -58,8 +64,15 @@ export function prepare(input: string | URL | Request, init?: RequestInit): Prep
 }
 
 /** The same request, to another address. */
-export function addressed(input: string | URL | Request, address: string): string | Request {
+export function addressed(input: string | Request, address: string): string | Request {
   return isRequest(input) ? new (input.constructor as typeof Request)(address, input) : address;
+}
+
+/** With what it has inherited, which `fetch` reads too, and copying would lose. */
+function flat(init: RequestInit): RequestInit {
+  const all: Record<string, unknown> = {};
+  for (const name in init) all[name] = init[name as keyof RequestInit];
+  return all;
 }
 
 /** The body is left out, so that a stream stays untouched; the signal too, which would get a listener. */

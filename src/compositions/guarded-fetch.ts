@@ -137,7 +137,8 @@ class Final extends Error {
 
 /** A try that has got a response. */
 interface Try {
-  readonly response: Response;
+  /** What comes of it: the one that was got, or the same with a body that tells. */
+  response: Response;
   readonly attempt: number;
   /** Aborts its body. */
   readonly controller: AbortController | undefined;
@@ -191,15 +192,17 @@ export function guardedFetch(
       // A retry has moved on: what the try before it gave is not wanted any more.
       while (tries.length > 0 && tries[0]?.attempt !== context.attempt) cancelBody((tries.shift() as Try).response);
       sentTo = address ?? url;
-      const response = await send(context, address);
-      if (isTransient(response)) throw httpError(response, repeatable);
-      const told = holdUntil === 'body' ? tellingBody(response) : undefined;
-      return told === undefined ? response : held(told.response, told.done);
+      const got = await send(context, address);
+      if (isTransient(got.response)) throw httpError(got.response, repeatable);
+      const told = holdUntil === 'body' ? tellingBody(got.response) : undefined;
+      if (told === undefined) return got.response;
+      got.response = told.response;
+      return held(told.response, told.done);
     }
 
-    async function send({ signal, attempt }: Context, address: string | undefined): Promise<Response> {
+    async function send({ signal, attempt }: Context, address: string | undefined): Promise<Try> {
       // A try's signal falls silent once the try is over; the caller's then still has to reach the body.
-      const controller = caller && holdUntil === 'headers' ? new AbortController() : undefined;
+      const controller = caller && new AbortController();
       const abort = (): void => controller?.abort(signal.reason);
       signal.addEventListener('abort', abort);
       try {
@@ -215,14 +218,16 @@ export function guardedFetch(
           cancelBody(response);
           throw signal.reason;
         }
-        tries.push({ response, attempt, controller });
-        return response;
+        const got = { response, attempt, controller };
+        tries.push(got);
+        return got;
       } catch (error) {
         const mayPass = signal.aborted || isTransient(error) || isFromFetch(error);
         const called = isAbort(error) && !signal.aborted;
         throw called || (repeatable && mayPass) ? error : new Final(name, { cause: error });
       } finally {
-        signal.removeEventListener('abort', abort);
+        // With a body that is held the try goes on.
+        if (holdUntil === 'headers') signal.removeEventListener('abort', abort);
       }
     }
 

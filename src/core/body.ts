@@ -67,10 +67,10 @@ export function followBody(response: Response, signal: AbortSignal, controller: 
 
 /**
  * The same response with a body that tells when it is over: read to its end, cancelled, failed, or collected unread.
- * The body is passed on as it is asked for, and nothing is read ahead.
+ * The body is passed on as it is asked for, and nothing is read ahead. `undefined` where there is none that tells.
  */
 export function tellingBody(response: Response): { response: Response; done: Promise<unknown> } | undefined {
-  if (!response.body) return undefined;
+  if (!response.body || !mayPassOn(response)) return undefined;
   const reader = response.body.getReader();
   const body = passedOn(reader);
   collected.register(body, reader);
@@ -93,7 +93,7 @@ export function copyingBody(
     whole(new Uint8Array());
     return response;
   }
-  if (typeof response.body.getReader !== 'function') return response;
+  if (!mayPassOn(response)) return response;
   let parts: Uint8Array[] | undefined = [];
   let length = 0;
   const reader = response.body.getReader();
@@ -127,6 +127,11 @@ export function drainBody({ body }: Response, most: number): void {
     if (!(left >= 0)) throw new Error('too long');
   };
   body?.pipeTo?.(new WritableStream({ write })).catch(nothing);
+}
+
+/** Where `fetch` is somebody else's, a response may be of another kind, and its body too, or being read already. */
+function mayPassOn({ body, clone }: Response): boolean {
+  return body?.locked === false && typeof clone === 'function';
 }
 
 /** Apart, so that what is kept for the reader does not keep the new stream. */

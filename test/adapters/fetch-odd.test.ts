@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { test } from 'vitest';
+import { resilientFetch } from '../../src/adapters/fetch.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import { bulkhead } from '../../src/policies/bulkhead.ts';
+import { serve, until } from './server.ts';
+
+const quick = () => ({ retry: { backoff: () => 0 } });
+
+test('sends each try to where the URL said when it was called', async () => {
+  const server = await serve(503, 503, 200);
+  const url = new URL(`${server.origin}/?page=1`);
+  const first = resilientFetch(quick())(url);
+  url.searchParams.set('page', '2');
+  assert.equal((await first).status, 200);
+  assert.deepEqual(
+    server.requests.map((request) => request.url),
+    Array(3).fill('/?page=1'),
+  );
+});
+
+test.each([
+  ['beside a URL', (origin: string) => origin],
+  ['beside a Request', (origin: string) => new Request(origin)],
+])('sends headers that can be read only once with each try, %s', async (_, input) => {
+  const server = await serve(503, 200);
+  const headers = new Map([['x-a', 'b']]).entries();
+  await resilientFetch(quick())(input(server.origin), { headers: headers as unknown as [string, string][] });
+  assert.deepEqual(
+    server.requests.map((request) => request.headers['x-a']),
+    ['b', 'b'],
+  );
+});
+
+test('takes what init has inherited, as fetch does', async () => {
+  const server = await serve(503);
+  const init = Object.assign(Object.create({ method: 'POST', body: 'text' }), { headers: { 'x-a': 'b' } });
+  await resilientFetch(quick())(server.origin, init);
+  assert.deepEqual(
+    server.requests.map(({ method, body, headers }) => [method, body, headers['x-a']]),
+    [['POST', 'text', 'b']],
+  );
+});
+
+test("with holdUntil body the caller's abort ends the body of a response that failed too [48]", async () => {
+  const server = await serve((_, response) => void response.writeHead(503).write('begun'));
+  const caller = new AbortController();
+  const get = resilientFetch({ retry: { maxAttempts: 1 }, holdUntil: 'body' });
+  const response = await get(server.origin, { signal: caller.signal });
+  const reason = new Error('enough');
+  caller.abort(reason);
+  await assert.rejects(response.text(), (error) => error === reason);
+  await until(() => server.unfinished.size === 0);
+});
+
+test.each<[string, () => unknown, unknown]>([
+  ['is no web stream', () => ({ status: 200, headers: new Headers(), body: Readable.from(['text']) }), false],
+  ['is in no Response', () => ({ status: 200, headers: new Headers(), body: new Response('text').body }), false],
+  [
+    'was read',
+    async () => {
+      const response = new Response('text');
+      await response.text();
+      return response;
+    },
+    true,
+  ],
+])('with holdUntil body a response whose body %s goes through as it is, and holds nothing', async (_, make) => {
+  const sent: unknown[] = [];
+  const slots = bulkhead({ maxConcurrent: 1 });
+  const get = resilientFetch({
+    pipeline: slots,
+    holdUntil: 'body',
+    fetch: async () => {
+      sent.push(await make());
+      return sent.at(-1) as Response;
+    },
+  });
+  assert.equal(await get('http://host.test/'), sent[0]);
+  assert.equal(sent.length, 1);
+  assert.equal(slots.running, 0);
+});
+
+test('with holdUntil body a policy of somebody else’s gets responses too, and what it drops is let go of [K22]', async () => {
+  const server = await serve((_, response) => void response.write('begun'));
+  const got: unknown[] = [];
+  const twice: Policy = {
+    async execute<T>(task: Parameters<Policy['execute']>[0]): Promise<T> {
+      const { signal } = new AbortController();
+      for (const attempt of [1, 2])
+        got.push(await task({ signal, attempt, deadline: Infinity, priority: 0, cost: 1 } as never));
+      return got[1] as T;
+    },
+  };
+  const response = await resilientFetch({ pipeline: twice, holdUntil: 'body' })(server.origin);
+  assert.ok(response instanceof Response);
+  assert.equal(response, got[1]);
+  await until(() => server.unfinished.size === 1);
+  await response.body?.cancel();
+  await until(() => server.unfinished.size === 0);
+});
