@@ -172,10 +172,11 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
 
   /** Lets all entries leave a copy. */
   protected ranked(): Uint32Array {
-    const { maxEntries, maxWeight, weigh } = this;
-    const copy = new S3FifoCache<number, undefined>(
-      weigh === undefined ? { maxEntries } : { maxWeight, weigh: () => 1 },
-    );
+    const copy = new S3FifoCache<number, undefined>({ maxWeight: 1, weigh: () => 1 });
+    // Without end: sums of fractions are not exact, and none is to leave before it is asked for.
+    copy.maxWeight = Infinity;
+    copy.smallBound = this.smallBound;
+    copy.mainBound = this.mainBound;
     for (const slot of this.slots.values()) {
       const copied = copy.insert(slot, undefined, this.weightOf(slot));
       copy.small.leave(copied, this.weightOf(slot));

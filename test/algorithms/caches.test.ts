@@ -3,6 +3,7 @@ import { describe, test } from 'vitest';
 import { mostEntries, type RemovalReason } from '../../src/algorithms/cache.ts';
 import { onListenerError } from '../../src/core/events.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { seededRandom } from '../../src/testing/seeded-random.ts';
 import { cacheClasses } from './caches.ts';
 
 type Told = [key: unknown, value: unknown, reason: RemovalReason][];
@@ -283,6 +284,17 @@ describe.each(Object.entries(cacheClasses))('%s', (name, Made) => {
     assert.deepEqual([[...cache], cache.weight], [[[1, 0.3]], 0.3]);
     cache.delete(1);
     assert.equal(cache.weight, 0);
+  });
+
+  test('names all entries in their order, whatever sums of fractions say', () => {
+    const random = seededRandom(1);
+    const cache = new Made<number, number>({ maxWeight: 1, weigh: (weight) => weight, random });
+    for (let i = 0; i < 3_000; i++) {
+      const key = Math.floor(random() * 20);
+      if (random() < 0.6) cache.set(key, [0.1, 0.2, 0.3, 0.7, 0.05][i % 5] ?? 1);
+      else cache.get(key);
+      assert.equal(new Map(cache).size, cache.size);
+    }
   });
 
   test('a weigh that throws changes nothing', () => {
