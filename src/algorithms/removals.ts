@@ -11,6 +11,8 @@ export class Removals<K, V> {
   private untold: unknown[] = [];
   /** The place of what is being told; -1: nothing is. */
   private at: number = -1;
+  /** How many places there were before a listener was told of the first. */
+  private begun: number = 0;
 
   constructor(onEvict: (key: K, value: V, reason: RemovalReason) => void) {
     this.onEvict = onEvict;
@@ -23,6 +25,7 @@ export class Removals<K, V> {
   tell(): void {
     const { untold, onEvict } = this;
     if (untold.length === 0 || this.at >= 0) return;
+    this.begun = untold.length;
     for (this.at = 0; this.at < untold.length; this.at += 3) {
       const [key, value, reason] = untold.slice(this.at, this.at + 3) as [K, V, RemovalReason];
       try {
@@ -36,12 +39,13 @@ export class Removals<K, V> {
   }
 
   /**
-   * Asked before a listener puts something in. All that are there may be told of twice, and a thousand more.
+   * Asked before a listener puts something in. All that had left before he was told may be told of, all that are there
+   * twice, and a thousand more.
    *
    * @throws {RangeError} if it never ends: each insertion makes room, or is refused, for which the next one is told
    */
   check(factory: string, size: number): void {
-    if (this.at <= 3 * (1_000 + 2 * size)) return;
+    if (this.at <= this.begun + 3 * (1_000 + 2 * size)) return;
     throw new RangeError(`${factory}: onEvict puts in without end what it is told of`);
   }
 }

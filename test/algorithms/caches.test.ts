@@ -395,6 +395,31 @@ describe.each(Object.entries(cacheClasses))('%s', (name, Made) => {
     assert.deepEqual([cache.size, cache.get(0), cache.get(4_999)], [5_000, 1, 1]);
   });
 
+  test('or some of all that has left at once, few of the whole as they may be', async () => {
+    const reported: unknown[] = [];
+    const before = onListenerError((error) => reported.push(error));
+    try {
+      const clock = new ManualClock();
+      const cache = new Made<number, number>({
+        maxEntries: 5_000,
+        clock,
+        onEvict: (key, value, reason) => void (reason !== 'replaced' && key >= 4_990 && cache.set(key, value + 1)),
+      });
+      const fill = (): void => {
+        for (let key = 0; key < 5_000; key++) cache.set(key, 0, { ttl: 1 });
+      };
+      fill();
+      cache.clear();
+      assert.deepEqual([cache.size, cache.get(4_999)], [10, 1]);
+      fill();
+      await clock.advance(1);
+      assert.deepEqual([cache.size, cache.get(4_999)], [10, 1]);
+      assert.deepEqual(reported, []);
+    } finally {
+      onListenerError(before);
+    }
+  });
+
   test('getOrInsert makes a value once', () => {
     const cache = new Made<string, number | undefined>({ maxEntries: 2 });
     const made: string[] = [];
