@@ -1,4 +1,5 @@
 import { type Clock, nextTurn } from '../core/clock.ts';
+import { checked, where } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 
 interface Timer {
@@ -11,10 +12,12 @@ interface Timer {
 
 export interface ManualClockOptions {
   /** What `now()` says first. Default 0. */
-  start?: Milliseconds;
+  start?: Milliseconds | undefined;
   /** What `wall()` says first, in milliseconds since 1970. Default the beginning of 2026, UTC. */
-  wall?: Milliseconds;
+  wall?: Milliseconds | undefined;
 }
+
+const finite = /* @__PURE__ */ where<number>('number', 'a finite number of milliseconds', Number.isFinite);
 
 /**
  * A clock that stands still until it is moved by hand, so that what takes an hour is tested in a millisecond and goes
@@ -41,7 +44,12 @@ export class ManualClock implements Clock {
   #heap: Timer[] = [];
   #moving: Promise<void> = Promise.resolve();
 
-  constructor({ start = 0, wall = 1_767_225_600_000 }: ManualClockOptions = {}) {
+  /** @throws {RangeError | TypeError} for anything but finite numbers, and for an unknown option */
+  constructor(options: ManualClockOptions = {}) {
+    const { start = 0, wall = 1_767_225_600_000 }: ManualClockOptions = checked('ManualClock', options, {
+      start: finite,
+      wall: finite,
+    });
     this.#start = start;
     this.#wallStart = wall;
   }
@@ -94,9 +102,11 @@ export class ManualClock implements Clock {
    * @throws {RangeError} when time would go back, or for ever: use `jump`
    */
   advance(duration: Milliseconds): Promise<void> {
-    if (!(duration >= 0 && duration < Infinity)) {
-      throw new RangeError(`ManualClock: duration must be 0 or more milliseconds, and finite, got ${duration}`);
-    }
+    where<number>(
+      'number',
+      '0 or more milliseconds, and finite',
+      (n) => n >= 0 && n < Infinity,
+    )('ManualClock: duration', duration);
     const moved = this.#moving.then(() => this.#advance(this.#elapsed + duration));
     this.#moving = moved.catch(() => {});
     return moved;
@@ -104,11 +114,13 @@ export class ManualClock implements Clock {
 
   /** Steps what `now()` says, forth or back, as a faulty clock would. Timers run after as long as they would have. */
   jump(by: Milliseconds): void {
+    finite('ManualClock: by', by);
     this.#start += by;
   }
 
   /** Steps what `wall()` says, forth or back, as somebody who sets the date would. */
   jumpWall(by: Milliseconds): void {
+    finite('ManualClock: by', by);
     this.#wallStart += by;
   }
 

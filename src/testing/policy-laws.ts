@@ -1,3 +1,4 @@
+import { checked, objectWith, typed } from '../core/options.ts';
 import type { Context, Policy } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { ManualClock } from './manual-clock.ts';
@@ -43,12 +44,18 @@ export type PolicyLaw<F extends FastCheck> = readonly [law: string, property: Re
  * the task at once, heeds the caller's signal at any time, and leaves nothing behind. Policies are tried as they are
  * used, in a pipeline.
  *
+ * @throws {TypeError} for options that are missing, unknown or of another type
+ *
  * @example
  * for (const [law, property] of policyLaws({ fc, policy: (clock, random) => retry({ clock, random }) })) {
  *   test(law, () => fc.assert(property));
  * }
  */
-export function policyLaws<F extends FastCheck>({ fc, policy }: PolicyLawsOptions<F>): readonly PolicyLaw<F>[] {
+export function policyLaws<F extends FastCheck>(options: PolicyLawsOptions<F>): readonly PolicyLaw<F>[] {
+  const generators = objectWith('asyncProperty', 'array', 'constantFrom', 'integer', 'record');
+  const { fc, policy } = checked('policyLaws', options, { fc: generators, policy: typed('function') });
+  generators('policyLaws: fc', fc);
+  typed('function')('policyLaws: policy', policy);
   const { asyncProperty, array, constantFrom, integer, record } = fc as unknown as Generators;
   const seed = integer();
   const thing = constantFrom<unknown>(undefined, null, 0, -0, Number.NaN, '', false, 'text', Symbol('symbol'), {}, []);

@@ -136,3 +136,20 @@ test('refuses to go back or on for ever, and delays that are no number', () => {
   for (const wrong of [-1, Infinity, Number.NaN]) assert.throws(() => clock.advance(wrong), RangeError);
   assert.throws(() => clock.schedule(Number.NaN, () => {}), RangeError);
 });
+
+test('refuses what is no time, and options it does not know [7]', () => {
+  assert.throws(
+    () => new ManualClock({ now: 5 } as object),
+    /^TypeError: ManualClock: unknown option "now"; .* start, wall$/,
+  );
+  assert.throws(() => new ManualClock(5 as never), /^TypeError: ManualClock: options must be an object, got 5$/);
+  assert.throws(
+    () => new ManualClock({ start: NaN }),
+    /^RangeError: ManualClock: start must be a finite number of mill/,
+  );
+  const clock = new ManualClock({ start: undefined });
+  assert.throws(() => clock.advance('5' as never), /^TypeError: ManualClock: duration must be 0 or more .* got "5"$/);
+  assert.throws(() => clock.jump(NaN), RangeError);
+  assert.throws(() => clock.jumpWall(undefined as never), TypeError);
+  assert.deepEqual([clock.now(), clock.wall()], [0, 1_767_225_600_000]);
+});

@@ -152,3 +152,16 @@ function hanging(): Policy {
     },
   };
 }
+
+test('says what it lacks, before any law is tried [7]', () => {
+  const policy = () => retry();
+  assert.throws(
+    () => policyLaws({ policy } as never),
+    /^TypeError: policyLaws: fc must be an object with asyncProperty, /,
+  );
+  assert.throws(() => policyLaws({ fc } as never), /^TypeError: policyLaws: policy must be a function, got undefined$/);
+  assert.throws(
+    () => policyLaws({ fc, policies: policy } as never),
+    /unknown option "policies"; did you mean "policy"\?/,
+  );
+});
