@@ -25,7 +25,7 @@ const mostPoints = 2 ** 20;
  *
  * With the 'murmur3' scheme a node's points depend on its name and weight alone. So a node that comes takes only what is
  * its own from then on, one that goes leaves only what was, and a new weight takes or leaves only the difference. With
- * 1,280 points a node, the fullest of 100 equal nodes has 1.07 times the mean of all keys; with 160 it has 1.2 times.
+ * 1,280 points a node, the fullest of 100 equal nodes has 1.06 times the mean of all keys; with 160 it has 1.21 times.
  * (Karger and others, "Consistent hashing and random trees", 1997.)
  *
  * The ketama schemes put each key where clients of libmemcached (weighted ketama) or spymemcached do. They count the points

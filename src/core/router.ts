@@ -8,7 +8,9 @@ export interface Target {
   readonly name: string;
   /** Its share of the calls in proportion to the others'. Default 1. */
   readonly weight?: number;
+  /** Where it stands: a balancer with a `zone` prefers targets of its own. */
   readonly zone?: string;
+  /** The lowest goes first, and the next helps out where too few of those are up. Default 0. */
   readonly priority?: number;
 }
 
