@@ -20,6 +20,9 @@ import { ownMark, type Tactic, usesMask, WindowOrder } from './window-order.ts';
  * that was learned is dropped. Of a bound by weights, the sample is chosen for as many entries as fit of those that came
  * lately. An eviction takes constant time in the mean, but one may look at all entries that were used since the last.
  *
+ * Of text keys with more than 1,024 characters the sketch sees the first 512 and the last 512: of those that differ between
+ * it knows one frequency, and only chance lets one of them in instead of another.
+ *
  * Einziger, Friedman and Manes, "TinyLFU: a highly efficient cache admission policy", 2017; Einziger, Eytan, Friedman and
  * Manes, "Adaptive software cache management", 2018; Waldspurger and others, "Cache modeling and optimization using
  * miniature simulations", 2017. No bound is known against the best cache that knows the future.
@@ -164,7 +167,9 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
   }
 
   private weighedIn(weight: number): void {
-    this.usualWeight = this.usualWeight === 0 ? weight : this.usualWeight + (weight - this.usualWeight) / 32;
+    // Of as many as are there: of a few, a heavy one now and then would have all begin anew.
+    const many = Math.max(32, this.slots.size);
+    this.usualWeight = this.usualWeight === 0 ? weight : this.usualWeight + (weight - this.usualWeight) / many;
     if (this.simulation === undefined) return;
     const { capacity, simulatedEntries } = this;
     if (capacity > 2 * simulatedEntries || 2 * capacity < simulatedEntries) this.learn();
