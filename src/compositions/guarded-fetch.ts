@@ -142,6 +142,8 @@ interface Try {
   readonly attempt: number;
   /** Aborts its body. */
   readonly controller: AbortController | undefined;
+  /** The policies wait for its body. */
+  isHeld: boolean;
 }
 
 /**
@@ -170,23 +172,24 @@ export function guardedFetch(
     };
     let result: unknown;
     try {
-      const response = await around(task, caller && { signal: caller }, request);
-      result = response;
-      if (throwOnFailure && response.status >= 400) throw httpError(response, false);
-      return response;
+      result = await around(task, caller && { signal: caller }, request);
     } catch (error) {
       if (error instanceof Final) throw error.cause;
       if (!(error instanceof HttpError)) throw error;
       result = error.response;
       if (throwOnFailure || !tries.some(({ response }) => response === result)) throw error;
-      return error.response;
     } finally {
-      for (const { response, controller } of tries) {
+      for (const { response, controller, isHeld } of tries) {
         if (response !== result) cancelBody(response);
-        else if (controller && caller) followBody(response, caller, controller);
+        else if (controller && caller && !isHeld) followBody(response, caller, controller);
       }
       if (cloned && source?.bodyUsed === false) cancelBody(source);
     }
+    // The caller gets another one again: what he drops could never be collected were it the one that policies keep.
+    const isHeld = tries.some((each) => each.isHeld && each.response === result);
+    const response = (isHeld && tellingBody(result as Response)?.response) || (result as Response);
+    if (throwOnFailure && response.status >= 400) throw httpError(response, false);
+    return response;
 
     async function attempt(context: Context, address: string | undefined): Promise<Response> {
       // A retry has moved on: what the try before it gave is not wanted any more.
@@ -197,6 +200,7 @@ export function guardedFetch(
       const told = holdUntil === 'body' ? tellingBody(got.response) : undefined;
       if (told === undefined) return got.response;
       got.response = told.response;
+      got.isHeld = true;
       return held(told.response, told.done);
     }
 
@@ -218,7 +222,7 @@ export function guardedFetch(
           cancelBody(response);
           throw signal.reason;
         }
-        const got = { response, attempt, controller };
+        const got = { response, attempt, controller, isHeld: false };
         tries.push(got);
         return got;
       } catch (error) {

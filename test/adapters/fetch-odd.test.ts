@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { test } from 'vitest';
 import { resilientFetch } from '../../src/adapters/fetch.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { serve, until } from './server.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
 
 const quick = () => ({ retry: { backoff: () => 0 } });
 
@@ -95,8 +100,32 @@ test('with holdUntil body a policy of somebody else’s gets responses too, and 
   };
   const response = await resilientFetch({ pipeline: twice, holdUntil: 'body' })(server.origin);
   assert.ok(response instanceof Response);
-  assert.equal(response, got[1]);
+  assert.ok(got[0] instanceof Response);
   await until(() => server.unfinished.size === 1);
   await response.body?.cancel();
   await until(() => server.unfinished.size === 0);
+});
+
+test.each<[string, (response: Response) => unknown]>([
+  ['dropped unread', () => {}],
+  ['cloned and dropped', (response) => void response.clone()],
+  [
+    'read in part and dropped',
+    async (response) => {
+      const reader = response.body!.getReader();
+      await reader.read();
+      reader.releaseLock();
+    },
+  ],
+])('with holdUntil body a body that was %s frees its slot and its connection once it is collected', async (_, use) => {
+  const server = await serve((_, response) => void response.write('begun'));
+  const slots = bulkhead({ maxConcurrent: 1 });
+  const get = resilientFetch({ pipeline: slots, holdUntil: 'body' });
+  const { signal } = new AbortController();
+  await get(server.origin, { signal }).then(use);
+  assert.equal(slots.running, 1);
+  await until(() => {
+    collect();
+    return slots.running === 0 && server.unfinished.size === 0;
+  });
 });
