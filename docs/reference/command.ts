@@ -16,6 +16,8 @@ interface Manual {
 
 /** Runs as the arguments of the process say, and gives its exit code: 0 where `run` has shown what it is there to show. */
 export async function runCommand(run: (options: Options) => Promise<boolean>, manual: Manual): Promise<number> {
+  // Who was reading has left, as `head` does: what ends other programs of a pipe is SIGPIPE, which Node takes no notice of.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => process.exit(141));
   let options: Options | 'help';
   try {
     options = parse(process.argv.slice(2), manual.seconds);

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { beforeAll, expect, test } from 'vitest';
 import type { Claim } from '../../docs/reference/claims.ts';
 import type { ClientFigures, Figures } from '../../docs/reference/figures.ts';
@@ -20,6 +22,17 @@ test('the main job ends by itself, with exit code 0, and has said how it went', 
   expect(job.code).toBe(0);
   expect(job.err).toMatch(/circuit/);
   expect(job.err).toMatch(/in time: endless/);
+});
+
+test('when nobody reads along any more it ends, without a word', async () => {
+  const child = spawn('node', [compiled], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let err = '';
+  child.stderr.on('data', (text) => {
+    err += text;
+  });
+  child.stdout.once('data', () => child.stdout.destroy());
+  expect(await once(child, 'close')).toEqual([141, null]);
+  expect(err).toBe('');
 });
 
 test('--json prints the figures of both clients, and nothing else', () => {
