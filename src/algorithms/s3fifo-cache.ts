@@ -78,7 +78,10 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
       }
       this.renew(slot);
     }
-    this.enter(slot, this.ghosts.take(this.hash.of(this.keys[slot])) ? this.main : this.small);
+    const returns = this.ghosts.take(this.hash.of(this.keys[slot]));
+    // An entry that was put aside while others made room may have been passed by main meanwhile.
+    if (returns && this.weigh !== undefined) this.renew(slot);
+    this.enter(slot, returns ? this.main : this.small);
     if (++this.arrived < this.slots.size) return;
     this.arrived = 0;
     this.small.refresh();

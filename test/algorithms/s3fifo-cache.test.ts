@@ -69,3 +69,18 @@ test('holds as much whatever its chance, and with keys of every kind', () => {
   );
   assert.equal(new Set(hits).size, 1);
 });
+
+test('goes on where all keys have one hash, and entries become heavier and lighter', () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const random = seededRandom(seed);
+    const cache = new S3FifoCache<symbol, number>({ maxWeight: 3, weigh: (weight) => weight, random });
+    // Of symbols the description is hashed: the ghost of one is that of all.
+    const keys = Array.from({ length: 6 }, () => Symbol('one'));
+    for (let i = 0; i < 400; i++) {
+      const key = keys[Math.floor(random() * keys.length)] as symbol;
+      if (random() < 0.5) cache.set(key, 1 + Math.floor(random() * 3));
+      else cache.get(key);
+      assert.equal([...cache].length, cache.size);
+    }
+  }
+});
