@@ -177,8 +177,6 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
   const loads = new Loads<K>(name);
   /** Gives each call a scope: what a call says of itself, and who may stop it, is its affair. */
   const call = pipeline();
-  /** What is being put in: it belongs to those who wait for it, should there be no room. */
-  let arriving: unknown;
 
   return {
     for: (key) => new KeyPolicy(name, key, execute) as Policy,
@@ -303,12 +301,7 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
     failures?.delete(key);
     // What the cache has is not to be disposed of by callers who were stopped with it on its way.
     share(value, Infinity);
-    arriving = value;
-    try {
-      store.set(key, value, ttl === undefined ? undefined : { ttl });
-    } finally {
-      arriving = undefined;
-    }
+    store.set(key, value, ttl === undefined ? undefined : { ttl });
     notes?.set(key, took, labels);
   }
 
@@ -323,7 +316,8 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
     const onEvict = (key: K, value: unknown, reason: RemovalReason): void => {
       if (onEvent && (reason === 'evicted' || reason === 'expired'))
         emit(onEvent, { type: 'evicted', name, key, reason });
-      if (dispose && value !== arriving) reclaim(value);
+      // What took its own place is still there.
+      if (dispose && store.peek(key) !== value) reclaim(value);
     };
     return new TinyLfuCache<K, unknown>({
       maxEntries,

@@ -715,6 +715,30 @@ test('what leaves the cache is let go of if asked, and what callers leave is not
   assert.throws(() => cache({ store: new LruCache({ maxEntries: 1 }), dispose: true }), /exclude each other/);
 });
 
+test('what takes its own place is not let go of, whoever puts it there', async () => {
+  const gone: string[] = [];
+  const thing = (name: string) => ({ name, [Symbol.dispose]: () => void gone.push(name) });
+  const one = thing('one');
+  const other = thing('other');
+  const kept = cache({
+    store: { maxEntries: 2 },
+    dispose: true,
+    random: seededRandom(1),
+    onEvent: ({ type }) => {
+      if (type === 'evicted') for (const value of [other, one]) kept.set('a', value);
+    },
+  });
+  kept.set('a', one);
+  kept.store.set('a', one, { ttl: 1_000 });
+  for (const key of ['b', 'c']) kept.set(key, key);
+  await turn();
+  assert.equal(kept.store.peek('a'), one);
+  assert.equal(gone.includes('one'), false);
+  kept.delete('a');
+  await turn();
+  assert.equal(gone.at(-1), 'one');
+});
+
 test('nobody is told of what nobody listens to, and a listener that throws changes nothing [101, 102]', async () => {
   const kept = cache({
     onEvent: () => {
