@@ -150,7 +150,11 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
     const target = named.get(name);
     if (target !== undefined) return target;
     const targets = new Map([[name, 'no target']]);
-    throw new NoTargetError({ name: 'sharding', message: `${name} is no target`, targets });
+    throw new NoTargetError({
+      name: 'sharding',
+      message: `the placement names "${name}", which is no target`,
+      targets,
+    });
   }
 
   async function reshard<K extends PlacementKey>(options: ReshardOptions<K, T>): Promise<void> {

@@ -68,7 +68,9 @@ export class Batches<K> {
     const results = await this.load(keys, scope);
     if (!Array.isArray(results) || results.length !== keys.length) {
       const got = Array.isArray(results) ? `an array of ${results.length}` : shown(results);
-      throw new TypeError(`loadMany must give an array with a result for each of ${keys.length} keys, got ${got}`);
+      throw new TypeError(
+        `loadThrough: loadMany must give an array with a result for each of ${keys.length} keys, got ${got}`,
+      );
     }
     return new Map(keys.map((key, i) => [key, results[i]]));
   }

@@ -320,7 +320,7 @@ describe('batches', () => {
         },
         pipeline: retry(),
       });
-      const message = `loadMany must give an array with a result for each of 2 keys, got ${got}`;
+      const message = `loadThrough: loadMany must give an array with a result for each of 2 keys, got ${got}`;
       await assert.rejects(values.getMany(['a', 'b']), { name: 'TypeError', message });
       assert.equal(calls, 1);
     }

@@ -81,7 +81,9 @@ test('finds no target where there are no nodes, or a node is no target', async (
   await assert.rejects(
     call(other, 'key'),
     (error) =>
-      error instanceof NoTargetError && error.message === 'z is no target' && error.targets.get('z') === 'no target',
+      error instanceof NoTargetError &&
+      error.message === 'the placement names "z", which is no target' &&
+      error.targets.get('z') === 'no target',
   );
 });
 
