@@ -2,7 +2,14 @@ import { retryAfterOf } from '../core/outcome.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
 import type { Backoff } from './backoff.ts';
-import { type CircuitSnapshot, type CircuitState, Closed, type Opened, type Ticket } from './circuit-states.ts';
+import {
+  type CircuitSnapshot,
+  type CircuitState,
+  Closed,
+  type Isolated,
+  type Opened,
+  type Ticket,
+} from './circuit-states.ts';
 import type { TripRule } from './trip-rules.ts';
 
 export interface CircuitRules {
@@ -57,11 +64,12 @@ export class Circuit {
       for (const probe of state.probes) {
         // After a step back of the clock nothing lasts longer than its full length from now.
         if (probe.start > now) probe.start = now;
-        if (now - probe.start < probeLease) continue;
-        // Freed first: should the backoff throw, the next question must not find the probe again.
-        state.probes.delete(probe);
-        this.trip(state, false, probe.start + probeLease);
-        break;
+        if (now - probe.start >= probeLease) {
+          // Freed first: should the backoff throw, the next question must not find the probe again.
+          state.probes.delete(probe);
+          this.trip(state, false, probe.start + probeLease);
+          break;
+        }
       }
     }
     const open = beneath(this.state);
@@ -119,14 +127,23 @@ export class Circuit {
     // A backoff that says stop means as long as may be.
     if (!(own >= 0)) own = maxOpenDuration;
     const duration = Math.max(own, failed ? Math.min(retryAfterOf(failure), maxOpenDuration) : 0);
-    const until = now + duration;
-    this.#replace({ type: 'open', openings, own, duration, until, failure, probes: new Set(), successes: 0 });
+    this.#replace({
+      type: 'open',
+      openings,
+      own,
+      duration,
+      until: now + duration,
+      failure,
+      probes: new Set(),
+      successes: 0,
+    });
   }
 
   /** Opens the circuit by hand, as if its rule held. Nothing if it is open already. */
   open(now: Milliseconds): void {
     const state = beneath(this.at(now));
-    if (state.type !== 'open') this.trip(state, false, now);
+    // Below an isolation its time may be over, and it is still called open.
+    if (state.type !== 'open' || state.until <= now) this.trip(state, false, now);
   }
 
   /** Closes the circuit, and forgets what it has counted. */
@@ -137,15 +154,11 @@ export class Circuit {
 
   /** Isolates the circuit, until as many releases as there were isolations. Each counts once. */
   isolate(now: Milliseconds): () => void {
-    let isolated = this.at(now);
-    if (isolated.type !== 'isolated') {
-      // The time of a half-open circuit is over: it half opens again afterwards, with new probes.
-      const below: Closed | Opened =
-        isolated.type === 'half-open'
-          ? { ...isolated, type: 'open', until: now, probes: new Set(), successes: 0 }
-          : isolated;
-      this.#change((isolated = { type: 'isolated', handles: new Set(), below }));
-    }
+    const state = this.at(now);
+    // The time of a half-open circuit is over: it half opens again afterwards, with new probes.
+    const below: CircuitState =
+      state.type === 'half-open' ? { ...state, type: 'open', until: now, probes: new Set(), successes: 0 } : state;
+    const isolated: Isolated = below.type === 'isolated' ? below : { type: 'isolated', handles: new Set(), below };
     const { handles } = isolated;
     const release = (): void => {
       if (!handles.delete(release) || handles.size > 0) return;
@@ -153,7 +166,9 @@ export class Circuit {
       // The same memory, but a generation of its own: what began before the isolation does not count after it.
       this.#change(below.type === 'closed' ? new Closed(below.memory, below.failure) : below);
     };
+    // Before anybody hears of it, who may isolate it for a moment himself.
     handles.add(release);
+    this.#change(isolated);
     return release;
   }
 
@@ -170,18 +185,19 @@ export class Circuit {
   /** Goes on from a snapshot. Not an edge: nobody is told. */
   restore(saved: CircuitSnapshot, now: Milliseconds): void {
     if (saved.state !== 'closed') {
+      const { state: type, openings, own, duration, remaining, successes } = saved;
       this.state = {
-        type: saved.state,
-        openings: saved.openings,
-        own: saved.own ?? Infinity,
-        duration: saved.duration ?? Infinity,
-        until: now + (saved.remaining ?? Infinity),
+        type,
+        openings,
+        own: own ?? Infinity,
+        duration: duration ?? Infinity,
+        until: now + (remaining ?? Infinity),
         failure: undefined,
         probes: new Set(),
         // At least one probe more, also where there are to be fewer now: nothing else would close the circuit.
-        successes: Math.min(saved.successes, this.#rules.halfOpenCalls - 1),
+        successes: Math.min(successes, this.#rules.halfOpenCalls - 1),
       };
-    } else if (this.state.type === 'closed') this.state.memory.restore?.(saved.memory, now);
+    } else if (saved.memory !== undefined) (this.state as Closed).memory.restore?.(saved.memory, now);
   }
 
   /** What lies below an isolation changes unseen. */

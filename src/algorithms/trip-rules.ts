@@ -24,7 +24,7 @@ export interface TripMemory {
    * @param took from admission to the end; `NaN` unless calls are timed
    */
   record(failed: boolean, now: Milliseconds, took: Milliseconds): boolean;
-  /** What it remembers, in ages and fit for JSON; `undefined` when that is nothing. */
+  /** What it remembers, in ages and fit for JSON; `undefined` when that is nothing. Without it a breaker is never idle. */
   snapshot?(now: Milliseconds): unknown;
   /** Takes over what `snapshot` gave, perhaps by way of JSON, and leaves alone what it does not know. */
   restore?(saved: unknown, now: Milliseconds): void;
@@ -201,6 +201,10 @@ class Several implements TripMemory {
 
   restore(saved: unknown, now: Milliseconds): void {
     if (!Array.isArray(saved)) return;
-    for (const [at, memory] of this.#memories.entries()) memory.restore?.(saved[at] ?? undefined, now);
+    for (const [at, memory] of this.#memories.entries()) {
+      const of: unknown = saved[at];
+      // JSON has null for what was nothing.
+      if (of !== undefined && of !== null) memory.restore?.(of, now);
+    }
   }
 }

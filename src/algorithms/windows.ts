@@ -62,7 +62,8 @@ export class CallWindow {
     if (now < this.#now) this.#origin += now - this.#now;
     this.#now = now;
     const bucket = this.#bucketOf(now - this.#origin);
-    for (let old = Math.max(this.#bucket, bucket - this.#buckets) + 1; old <= bucket; old++) this.#clear(old);
+    // Counted down: above 2 ** 53 one more is the same number.
+    for (let old = Math.min(bucket - this.#bucket, this.#buckets); old > 0; old--) this.#clear(this.#bucket + old);
     // Rounding may put a clock that steps back an instant before the bucket began.
     this.#bucket = Math.max(this.#bucket, bucket);
     if (this.calls === 0) {

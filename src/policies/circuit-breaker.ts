@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Backoff } from '../algorithms/backoff.ts';
 import { Circuit } from '../algorithms/circuit.ts';
-import type { CircuitSnapshot, CircuitState, Ticket } from '../algorithms/circuit-states.ts';
+import type { CircuitSnapshot, CircuitState, Closed, Ticket } from '../algorithms/circuit-states.ts';
 import { failureRatio, type TripRule } from '../algorithms/trip-rules.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { CircuitOpenError } from '../core/errors.ts';
@@ -150,7 +150,9 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
         return circuit.at(clock.now()).type;
       },
       get idle() {
-        return circuit.state.type === 'closed' && !('memory' in circuit.snapshot(clock.now()));
+        // Only a closed one has a memory; and one that cannot say what it remembers may remember something.
+        const { memory } = circuit.state as Partial<Closed>;
+        return memory?.snapshot !== undefined && memory.snapshot(clock.now()) === undefined;
       },
       isolate() {
         const release = circuit.isolate(clock.now());
@@ -181,18 +183,12 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
   }
 
   function turnAway(state: CircuitState, now: Milliseconds): CircuitOpenError {
-    const { type, failure } = state;
+    const { type, failure: cause } = state;
     const stack = captureStack || first;
     const retryAfter = type === 'open' ? state.until - now : undefined;
     first = false;
     if (onEvent) emit(onEvent, { type: 'rejected', name, state: type, retryAfter });
-    return new CircuitOpenError({
-      name,
-      message: `the circuit is ${type}`,
-      retryAfter,
-      cause: failure,
-      captureStack: stack,
-    });
+    return new CircuitOpenError({ name, message: `the circuit is ${type}`, retryAfter, cause, captureStack: stack });
   }
 }
 

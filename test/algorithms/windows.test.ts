@@ -108,6 +108,18 @@ test('a count window forgets the first call when one more than it holds has come
   ]);
 });
 
+test('takes no longer however much time has passed: years of windows of a nanosecond, or an age without end', () => {
+  const window = new CallWindow({ duration: 1e-6 });
+  window.record(true, 0);
+  window.record(true, 1e-7);
+  window.record(true, 1e12);
+  assert.deepEqual(counts(window), [1, 1]);
+  const restored = new CallWindow({ duration: 1_000 });
+  restored.restore([1_000, Infinity, ...new Array(20).fill(0)], 0);
+  restored.advance(1);
+  assert.deepEqual(counts(restored), [0, 0]);
+});
+
 test('what is saved of an empty window is nothing', () => {
   assert.equal(new CallWindow({ calls: 3 }).snapshot(7), undefined);
   const window = new CallWindow({ duration: 1_000 });

@@ -336,7 +336,7 @@ const commands: fc.Arbitrary<Command>[] = [
   fc.constant(
     command('open', (model, { breaker }) => {
       model.due();
-      if (model.state !== 'open') model.opens(model.failure, 0);
+      if (model.state !== 'open' || model.left <= 0) model.opens(model.failure, 0);
       breaker.open();
     }),
   ),

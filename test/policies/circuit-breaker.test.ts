@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'vitest';
 import { constant, exponential, noJitter } from '../../src/algorithms/backoff.ts';
-import { consecutiveFailures, failureRatio, slowCallRatio, type TripRule } from '../../src/algorithms/trip-rules.ts';
+import {
+  anyOf,
+  consecutiveFailures,
+  failureRatio,
+  slowCallRatio,
+  type TripRule,
+} from '../../src/algorithms/trip-rules.ts';
 import { CircuitOpenError, RejectedError, TimeoutError } from '../../src/core/errors.ts';
 import { onListenerError } from '../../src/core/events.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
@@ -793,6 +799,36 @@ test('opened or closed while isolated it is so afterwards [71, 73]', async () =>
   assert.deepEqual(edges(), ['isolated', 'open', 'isolated', 'closed']);
 });
 
+test('opened while isolated it is open afterwards, also where its time was over [71]', async () => {
+  for (const look of [true, false]) {
+    const { breaker, clock } = subject();
+    breaker.open();
+    await clock.advance(1_000);
+    if (look) assert.equal(breaker.state, 'half-open');
+    const handle = breaker.isolate();
+    await clock.advance(1_000);
+    breaker.open();
+    await clock.advance(400);
+    handle.release();
+    await assert.rejects(breaker.execute(ok), (error) => error instanceof CircuitOpenError && error.retryAfter === 600);
+  }
+});
+
+test('a listener who isolates it for a moment, when told that it is isolated, ends no isolation but his own [71, 73]', () => {
+  const seen: string[] = [];
+  const breaker: CircuitBreaker = circuitBreaker({
+    onEvent({ type }) {
+      seen.push(type);
+      if (type === 'isolated') breaker.isolate().release();
+    },
+  });
+  const handle = breaker.isolate();
+  assert.equal(breaker.state, 'isolated');
+  handle.release();
+  assert.equal(breaker.state, 'closed');
+  assert.deepEqual(seen, ['isolated', 'closed']);
+});
+
 test('a result from before a reset by hand changes nothing [59]', async () => {
   const { breaker } = subject();
   const early = calling(breaker);
@@ -872,6 +908,32 @@ test('a snapshot of a closed circuit keeps what its rule has counted [72]', asyn
   await clock.advance(5_000);
   await assert.rejects(late.execute(fail));
   assert.equal(late.state, 'closed');
+});
+
+test('a rule that cannot say what it remembers may remember something: its breaker is never idle [104]', async () => {
+  const { breaker } = subject({
+    trip: () => {
+      let failures = 0;
+      return { record: (failed) => failed && ++failures === 2 };
+    },
+  });
+  await assert.rejects(breaker.execute(fail));
+  assert.equal(breaker.idle, false);
+  assert.deepEqual(breaker.snapshot(), { state: 'closed' });
+});
+
+test('a rule is given back what it has said, and nothing where it has said nothing [72]', () => {
+  const given: unknown[] = [];
+  const rule =
+    (saved: unknown): TripRule =>
+    () => ({
+      record: () => false,
+      snapshot: () => saved,
+      restore: (saved) => given.push(saved),
+    });
+  for (const trip of [rule(undefined), anyOf(rule(undefined), rule(0), rule(undefined))])
+    circuitBreaker({ trip, restore: throughJson(circuitBreaker({ trip })) });
+  assert.deepEqual(given, [0]);
 });
 
 test('isolation is not saved: what lies below is [71, 72, K18]', async () => {
