@@ -111,11 +111,13 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
     onEvent: typed('function'),
   });
   const slots = new Semaphore(0);
+  /** Calls that run, those that take no slot too. */
+  let calls = 0;
   const line = new WaitingLine<number>({ clock, maxWait, ageing, take, expired: () => rejected('expired') });
   /** Calls that run, if there is a grace. Each takes itself out once it has unwound. */
   const watched = new Followers();
   let closing: Promise<void> | undefined;
-  let drained = (): void => {};
+  let drained: (() => void) | undefined;
   resize(maxConcurrent);
 
   return guard<number, Omit<Bulkhead, keyof Policy>>(
@@ -140,7 +142,7 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       leave(cost) {
         slots.release(cost);
         if (line.length > 0) line.admit();
-        if (closing !== undefined && slots.taken === 0) drained();
+        if (--calls === 0) drained?.();
       },
     },
     {
@@ -151,12 +153,12 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
         return line.length;
       },
       get idle() {
-        return slots.taken + line.length === 0;
+        return calls + line.length === 0;
       },
       resize,
       close() {
         closing ??= new Promise((resolve) => {
-          if (slots.taken === 0) return resolve();
+          if (calls === 0) return resolve();
           const timer = grace < Infinity ? clock.schedule(grace, abandonAll) : undefined;
           drained = () => {
             timer?.cancel();
@@ -179,7 +181,9 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
   function take(asked: number): number | undefined {
     // Less than asked for only after the number of slots was lowered: who is in line by then gets them all.
     const cost = Math.min(asked, slots.limit);
-    return slots.tryAcquire(cost) ? cost : undefined;
+    if (!slots.tryAcquire(cost)) return undefined;
+    calls++;
+    return cost;
   }
 
   function rejected(reason: Reason): BulkheadFullError {
@@ -192,12 +196,12 @@ export function bulkhead(options: BulkheadOptions): Bulkhead {
       unfollow(call);
       (call as unknown as Call).stop(new AbandonedError({ name, message: 'closed' }));
     }
-    drained();
+    drained?.();
   }
 
   function tell(reason?: Reason): void {
-    if (onEvent === undefined) return;
-    const now = { name, running: slots.taken, queued: line.length };
-    emit(onEvent, reason === undefined ? { type: 'queued', ...now } : { type: 'rejected', reason, ...now });
+    if (!onEvent) return;
+    const how = reason ? { type: 'rejected' as const, reason } : { type: 'queued' as const };
+    emit(onEvent, { ...how, name, running: slots.taken, queued: line.length });
   }
 }

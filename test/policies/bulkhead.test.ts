@@ -462,6 +462,23 @@ test('closed, it does not wait for its grace where nobody runs any more [84]', a
   assert.equal(clock.pending, 0);
 });
 
+test('a call that takes no slot runs like any other: while it does nothing is idle, and nothing is done [84, 104]', async () => {
+  const { clock, gate, call, end } = setUp({ maxConcurrent: 1, grace: 500 });
+  call('slot');
+  call('free', { cost: 0 });
+  await end('slot');
+  assert.deepEqual([gate.running, gate.idle], [0, false]);
+  let done = false;
+  const closed = gate.close().then(() => {
+    done = true;
+  });
+  await clock.advance(400);
+  assert.equal(done, false);
+  await end('free');
+  await closed;
+  assert.deepEqual([gate.idle, clock.pending], [true, 0]);
+});
+
 test('tells who waits and who is turned away, after it is so [K12]', async () => {
   const seen: unknown[] = [];
   const gate = bulkhead({
