@@ -1,5 +1,5 @@
 import { timeLeft } from './deadline.ts';
-import type { RejectedError } from './errors.ts';
+import { isRejection, type RejectedError } from './errors.ts';
 import { type Waiter, WaitingLine, type WaitingLineOptions } from './line.ts';
 import type { Context, Milliseconds } from './policy.ts';
 import { dueOf, tolerance } from './timers.ts';
@@ -27,10 +27,16 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
   readonly #asked: Map<Milliseconds, number> = new Map();
   #timer: { cancel(): void } | undefined = undefined;
   #due: Milliseconds = 0;
+  /** How long it takes for who is joining. */
+  #coming: Milliseconds = 0;
 
   constructor({ comesIn, expired, maxWait, ...options }: TimedLineOptions<Permit>) {
     // Below, only callers with a deadline of their own have timers of their own.
-    super({ ...options, maxWait: Infinity, expired: (waiter) => this.#sendAway(waiter as Waiter<Permit>) });
+    super({
+      ...options,
+      maxWait: Infinity,
+      expired: (waiter) => (waiter === undefined ? expired(this.#coming) : this.#sendAway(waiter)),
+    });
     this.#comesIn = comesIn;
     this.#expired = expired;
     this.#maxWait = maxWait;
@@ -44,7 +50,10 @@ export class TimedLine<Permit> extends WaitingLine<Permit> {
     const inTime = after <= left + tolerance && left > 0 && clock.now() + after < context.deadline;
     if (!inTime) return this.#expired(after);
     this.#add(context.cost, this.lead(context));
+    this.#coming = after;
     const joined = super.join(context);
+    // The clock has moved on, and his time is over by now: he never was in line.
+    if (isRejection(joined)) this.#add(-context.cost, this.lead(context));
     if (this.length === 1) this.admit();
     return joined;
   }

@@ -78,6 +78,35 @@ test('lets in who is first at the very end of his wait, but nobody at his deadli
   assert.deepEqual(log, ['a at 30', 'b: in 30 at 30', 'c at 60']);
 });
 
+test('says the same whenever the clock moves on: also who has no time left by when he is in line', async () => {
+  // Each look at the clock takes a while.
+  let [now, joining] = [0, false];
+  const clock = {
+    now: () => (now += joining ? 1 : 0),
+    coarse: () => now,
+    wall: () => now,
+    schedule: () => assert.fail(),
+  };
+  const seen = new Set<string>();
+  const line = new TimedLine<true>({
+    clock,
+    maxWait: Infinity,
+    ageing: 0,
+    take: () => undefined,
+    comesIn: (cost) => cost / 8,
+    expired: (after) => new RejectedError({ name: 'line', message: `in ${after}` }),
+  });
+  const policy = guard({ enter: (context) => line.join(context) });
+  for (let left = 1; left <= 3; left++) {
+    joining = true;
+    const call = policy.execute(() => {}, { deadline: now + left });
+    joining = false;
+    await assert.rejects(call, (error: Error) => Boolean(seen.add(error.message)));
+    assert.deepEqual([line.length, line.after({ cost: 1, priority: 0 } as never)], [0, 1 / 8]);
+  }
+  assert.deepEqual([...seen], ['in 0.125']);
+});
+
 test('closed, it sends everybody away and keeps no timer', async () => {
   const { clock, line, log, join } = setUp([10]);
   for (const name of ['a', 'b']) join(name, { deadline: 1_000 });
