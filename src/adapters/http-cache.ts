@@ -1,5 +1,6 @@
 import CachePolicy from 'http-cache-semantics';
 import { LruCache } from '../algorithms/lru-cache.ts';
+import { flat, isRequest } from '../algorithms/request.ts';
 import { TinyLfuCache } from '../algorithms/tinylfu-cache.ts';
 import { cancelBody, copyingBody, drainBody, dressed } from '../core/body.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
@@ -61,6 +62,8 @@ const safe: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'TRACE'];
 const failures: readonly number[] = [500, 502, 503, 504];
 /** Forbids to give what is over: RFC 9111, sections 5.2.2.2 and 5.2.2.4. */
 const strict = /\b(?:must-revalidate|no-cache)\b/;
+/** The same for what several people share: sections 5.2.2.8 and 5.2.2.10, unless it says itself that it may be stale. */
+const strictShared = /\b(?:must-revalidate|no-cache|proxy-revalidate)\b|^(?!.*\bstale-).*\bs-maxage\b/;
 /** Whose response it is, whether or not `Vary` says so: what one may see is not for another. */
 const personal: readonly string[] = ['authorization', 'cookie'];
 /** About the message they come in, not about what is kept: RFC 9111, section 3.2. */
@@ -115,23 +118,31 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     name: typed('string'),
     onEvent: typed('function'),
   });
+  /** The most that the wall has been ahead of the time that never goes back: its steps back prolong no life. */
+  let ahead = -Infinity;
   class Policy extends CachePolicy {
     now(): number {
-      return clock.wall();
+      const now = clock.now();
+      ahead = Math.max(ahead, clock.wall() - now);
+      return now + ahead;
     }
   }
   const store = new TinyLfuCache<string, readonly Entry[]>({ maxWeight, weigh: bytes, clock });
   /** The latest request of each URL of which something is known by now: what was sent before it is out of date. */
   const latest = new LruCache<string, number>({ maxWeight: 2_000_000, weigh: (_, url) => url.length + 100 });
+  const forbids = shared ? strictShared : strict;
   let sent = 0;
   const behind = new Set<Entry>();
 
-  return async (input, init) => {
+  const get: typeof globalThis.fetch = async (input, more) => {
+    // What such a one says is behind getters, which copying would lose.
+    if (isRequest(more)) return get(new Request(input, more));
+    const init = more && flat(more);
     const source = isRequest(input) ? input : undefined;
     const method = (init?.method ?? source?.method ?? 'GET').toUpperCase();
-    const sendAs = (more: RequestInit | undefined): Promise<Response> => (fetch ?? globalThis.fetch)(input, more);
+    const sendAs = (as: RequestInit | undefined): Promise<Response> => (fetch ?? globalThis.fetch)(input, as);
     const send: Send = (headers) => sendAs(headers ? { ...init, headers } : init);
-    const asked = method === 'GET' ? described(new Request(input, { ...init, signal: null })) : undefined;
+    const asked = method === 'GET' ? described(plain(input, init)) : undefined;
     if (asked === undefined) {
       const response = await send();
       if (!safe.includes(method) && response.status < 400) invalidate(source?.url ?? new Request(input).url, response);
@@ -142,7 +153,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     const entry = store.get(asked.url)?.find((each) => isFor(each, asked));
     if (entry !== undefined) {
       const { response, revalidation } = entry.policy.evaluateRequest(asked);
-      if (response !== undefined && !(entry.policy.stale() && strict.test(directives(entry.headers)))) {
+      if (response !== undefined && !(entry.policy.stale() && forbids.test(directives(entry.headers)))) {
         // Nobody waits for that, and nobody ends it.
         if (revalidation !== undefined) {
           refresh(entry, asked, (headers) => sendAs({ ...init, ...(headers && { headers }), signal: null }));
@@ -156,6 +167,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     const began = ++sent;
     return keep(asked, await send(), began, true);
   };
+  return get;
 
   /** Asks whether what is kept is still good. */
   async function validate(entry: Entry, asked: Asked, send: Send, isWanted: () => boolean): Promise<Response> {
@@ -238,7 +250,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
 
   function mayStandIn({ policy, headers }: Entry, asked: Asked): boolean {
     const says = directives(headers);
-    if (strict.test(says) || /\bno-cache\b/.test(asked.headers['cache-control'] ?? '')) return false;
+    if (forbids.test(says) || /\bno-cache\b/.test(asked.headers['cache-control'] ?? '')) return false;
     const allowed = Number(/\bstale-if-error="?(\d+)/.exec(says)?.[1] ?? 0) * 1_000;
     return (policy.age() - policy.maxAge()) * 1_000 < Math.max(allowed, staleIfError);
   }
@@ -273,9 +285,11 @@ function withoutHash(url: string): string {
   return url.replace(/#.*/s, '');
 }
 
-/** Another implementation's requests are of a class of their own. */
-function isRequest(input: string | URL | Request): input is Request {
-  return typeof input === 'object' && 'url' in input;
+/** As the platform's own, whoever made it; without the signal, which would get a listener. */
+function plain(input: string | URL | Request, init: RequestInit | undefined): Request {
+  if (!isRequest(input) || input instanceof Request) return new Request(input, { ...init, signal: null });
+  const { url, headers, redirect, cache } = input;
+  return new Request(url, { redirect, cache, ...init, headers: init?.headers ?? [...headers], signal: null });
 }
 
 function directives(headers: Headers): string {

@@ -44,8 +44,6 @@ export function prepare(input: string | URL | Request, asked?: RequestInit): Pre
   const { method, url, headers } = given === undefined ? checked(input, init) : looked(given, init);
   const { protocol, host } = new URL(url);
   const bytes = ArrayBuffer.isView(body) || body instanceof ArrayBuffer;
-  // An iterator, and used up by now.
-  if (init && typeof Object(init.headers).next === 'function') init.headers = [...headers] as [string, string][];
   const repeatable =
     /^https?:$/.test(protocol) &&
     (idempotent.includes(method) || headers.has('idempotency-key')) &&
@@ -59,7 +57,8 @@ export function prepare(input: string | URL | Request, asked?: RequestInit): Pre
     input: given ?? (typeof input === 'string' ? input : url),
     init: repeatable && bytes ? { ...init, body: copied(body) } : init,
     signal: init?.signal === undefined ? given?.signal : init.signal,
-    source: body === undefined ? given : undefined,
+    // Firefox has no `body` to show.
+    source: body === undefined && given?.body !== null ? given : undefined,
   };
 }
 
@@ -68,10 +67,11 @@ export function addressed(input: string | Request, address: string): string | Re
   return isRequest(input) ? new (input.constructor as typeof Request)(address, input) : address;
 }
 
-/** With what it has inherited, which `fetch` reads too, and copying would lose. */
-function flat(init: RequestInit): RequestInit {
+/** With what it has inherited, which `fetch` reads too, and copying would lose; headers that can be read once are a list. */
+export function flat(init: RequestInit): RequestInit {
   const all: Record<string, unknown> = {};
   for (const name in init) all[name] = init[name as keyof RequestInit];
+  if (typeof Object(all.headers).next === 'function') all.headers = [...(all.headers as Iterable<[string, string]>)];
   return all;
 }
 

@@ -90,7 +90,8 @@ export function copyingBody(
   whole: (body: Uint8Array<ArrayBuffer>) => void,
 ): Response {
   if (!response.body) {
-    whole(new Uint8Array());
+    // Undefined where `fetch` does not show bodies as streams: that does not say that there is none.
+    if (response.body === null) whole(new Uint8Array());
     return response;
   }
   if (!mayPassOn(response)) return response;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
+import * as Undici from 'undici';
 import { test } from 'vitest';
 import { resilientFetch } from '../../src/adapters/fetch.ts';
 import { type CachingFetchOptions, cachingFetch } from '../../src/adapters/http-cache.ts';
@@ -440,6 +441,69 @@ test('goes round a resilient fetch, and takes requests as they come', async () =
   assert.equal(it.served.requests.at(-1)?.body, 'sent');
   assert.equal(await it.text(), 'it');
   assert.equal(it.sent, 4);
+});
+
+test('a wall clock that is set back prolongs no life, and one that is set forth ends it', async () => {
+  const it = await setUp({ 'cache-control': 'max-age=60' });
+  assert.equal(await it.text(), 'answer 1');
+  it.clock.jumpWall(-3_600 * second);
+  await it.clock.advance(59 * second);
+  assert.equal(await it.text(), 'answer 1');
+  await it.clock.advance(second);
+  assert.equal(await it.text(), 'answer 2');
+  it.clock.jumpWall(7_200 * second);
+  assert.equal(await it.text(), 'answer 3');
+  it.clock.jumpWall(-7_200 * second);
+  await it.clock.advance(60 * second);
+  assert.equal(await it.text(), 'answer 4');
+});
+
+test('what is shared is never given when it is over where s-maxage or proxy-revalidate say so', async () => {
+  const given = async (says: string, shared: boolean): Promise<number> => {
+    let fails = false;
+    const it = await setUp(
+      (_, response) => response.writeHead(fails ? 503 : 200, { 'cache-control': says, etag: '"1"' }).end('it'),
+      { shared, staleIfError: 3_600 * second },
+    );
+    await it.text();
+    fails = true;
+    await it.clock.advance(2 * second);
+    return (await it.get(`${it.served.origin}/`)).status;
+  };
+  assert.equal(await given('s-maxage=1', true), 503);
+  assert.equal(await given('max-age=1, proxy-revalidate', true), 503);
+  assert.equal(await given('s-maxage=1, stale-if-error=60', true), 200);
+  assert.equal(await given('max-age=1', true), 200);
+  assert.equal(await given('max-age=1, s-maxage=1, proxy-revalidate', false), 200);
+});
+
+test('takes what a request says of itself wherever it says it, whoever made it', async () => {
+  const it = await setUp((request, response) =>
+    response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`for ${request.headers.authorization}`),
+  );
+  const url = `${it.served.origin}/`;
+  const read = async (...asked: Parameters<typeof fetch>): Promise<string> => {
+    const text = await (await it.get(...asked)).text();
+    await idle();
+    return text;
+  };
+  for (const authorization of ['Ada', 'Grace']) {
+    // Behind getters, in what can be read once, and of another class than the platform's.
+    assert.equal(await read(url, new Request(url, { headers: { authorization } })), `for ${authorization}`);
+    assert.equal(await read(url, Object.create({ headers: { authorization } })), `for ${authorization}`);
+    const once = new Map([['authorization', authorization]]).entries();
+    assert.equal(await read(url, { headers: once as never }), `for ${authorization}`);
+    const foreign = new Undici.Request(url, { headers: { authorization } });
+    assert.equal(await read(foreign as never), `for ${authorization}`);
+  }
+  assert.deepEqual([it.sent, it.read().length], [2, 8]);
+});
+
+test('a body that is not shown as a stream is not taken for none', async () => {
+  const fetch = async () =>
+    Object.defineProperty(Response.json(1, { headers: { etag: '"1"' } }), 'body', { value: undefined });
+  const get = cachingFetch({ fetch });
+  for (let i = 0; i < 2; i++) assert.equal(await (await get('http://example.com/')).json(), 1);
 });
 
 test('options are checked at construction [7]', () => {
