@@ -38,6 +38,23 @@ test.each([
   );
 });
 
+test('sends a Request without a body as it is, again too: each copy would stay with its signal', async () => {
+  const request = new Request('http://host.test/');
+  const sent: unknown[] = [];
+  const get = resilientFetch({
+    ...quick(),
+    fetch: async (input) => {
+      sent.push(input);
+      return new Response(null, { status: 503 });
+    },
+  });
+  await get(request);
+  assert.deepEqual(
+    sent.map((input) => input === request),
+    [true, true, true],
+  );
+});
+
 test('takes what init has inherited, as fetch does', async () => {
   const server = await serve(503);
   const init = Object.assign(Object.create({ method: 'POST', body: 'text' }), { headers: { 'x-a': 'b' } });
