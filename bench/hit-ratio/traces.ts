@@ -72,7 +72,7 @@ export const mixes: Readonly<Record<string, readonly (readonly [trace: string, t
 export function read(folder: string, name: string): Trace | undefined {
   const file = join(folder, `${name}.u32.gz`);
   if (!existsSync(file)) return undefined;
-  return dense(name, new Uint32Array(gunzipSync(readFileSync(file)).slice().buffer));
+  return dense(name, new Uint32Array(new Uint8Array(gunzipSync(readFileSync(file))).buffer));
 }
 
 function mix(folder: string, name: string): Trace | undefined {

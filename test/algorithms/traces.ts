@@ -7,7 +7,7 @@ const folder = new URL('../../../shared/traces/', import.meta.url);
 /** One key an access; undefined if it is not there. */
 export function readTrace(name: string): Uint32Array | undefined {
   const file = new URL(`${name}.u32.gz`, folder);
-  return existsSync(file) ? new Uint32Array(gunzipSync(readFileSync(file)).slice().buffer) : undefined;
+  return existsSync(file) ? new Uint32Array(new Uint8Array(gunzipSync(readFileSync(file))).buffer) : undefined;
 }
 
 /** Traces one after the other, each with keys of its own, the same whenever it comes; undefined if one is not there. */
