@@ -65,15 +65,16 @@ export abstract class Outward extends Inward {
   }
 
   protected answer(i: number, outcome: Outcome, answer: Answer<unknown>): Outcome | undefined {
-    if (answer === undefined || answer === null) return outcome;
-    if ('again' in answer) {
-      const { again, memo } = answer;
-      if (again < 0 || again === Infinity) return outcome;
-      if (!(again >= 0)) throw new RangeError(`recover: again must be a number of milliseconds, got ${again}`);
+    if (!answer) return outcome;
+    const { again, memo, instead } = answer as { again: Milliseconds; memo?: unknown; instead?: unknown };
+    if (again < 0 || again === Infinity) return outcome;
+    if (again >= 0) {
       this.rest(i, again, memo);
       return undefined;
     }
-    const { instead } = answer;
+    // Also where neither is said: a value of nothing must not come of a failure.
+    if (!('instead' in Object(answer)))
+      throw new RangeError(`recover: again must be a number of milliseconds, got ${again}`);
     if (!isThenable(instead)) return succeeded(instead);
     this.listen(instead, 'instead', i, outcome);
     return undefined;

@@ -17,7 +17,7 @@ export interface ManualClockOptions {
   wall?: Milliseconds | undefined;
 }
 
-const finite = /* @__PURE__ */ where<number>('number', 'a finite number of milliseconds', Number.isFinite);
+const finite = /* @__PURE__ */ where<number>('number', 'a finite number of milliseconds', (n) => Number.isFinite(n));
 
 /**
  * A clock that stands still until it is moved by hand, so that what takes an hour is tested in a millisecond and goes

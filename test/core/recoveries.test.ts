@@ -262,6 +262,22 @@ test('a guard that throws unwinds from its own position: its own recovery is not
   }
 });
 
+inEachWay('an answer that says neither again nor instead is an error, and no value of nothing [R5]', async (call) => {
+  for (const given of ['default', 5, true, {}, [], { value: 1 }, { again: undefined }, { again: NaN }]) {
+    for (const answer of [given, Promise.resolve(given)]) {
+      await assert.rejects(call(recovery({ recover: () => answer as never }), fail), (error: Error) => {
+        assert.match(
+          String(error),
+          /^RangeError: recover: again must be a number of milliseconds, got (undefined|NaN)$/,
+        );
+        return attemptsOf(error)[0]?.outcome.ok === false;
+      });
+    }
+  }
+  for (const nothing of [undefined, null, false, 0, ''])
+    await assert.rejects(call(recovery({ recover: () => nothing as never }), fail), boom);
+});
+
 test('an answer that comes after the call was stopped changes nothing, and what it promises is let go of [22, R6]', async () => {
   const disposed: string[] = [];
   const value = { [Symbol.dispose]: () => disposed.push('disposed') };
