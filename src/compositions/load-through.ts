@@ -151,7 +151,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   const batches = loadMany && new Batches<K>(maxBatch, loadAll);
   const writes = new Writes<K, V>({
     name,
-    attended: policy,
+    attended: pipeline(policy),
     unattended: pipeline(
       bulkhead({ maxConcurrent: limits.maxConcurrent, maxQueued: Infinity, ageing: 0, clock, name }),
       policy,
@@ -212,7 +212,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
     // What the source gives for a key that is to be deleted only the source knows, when it is.
     for (let write = buffer.get(key); write !== undefined; write = buffer.get(key)) {
       if (!write.deleted) return write.value;
-      if (write.isAround(context)) break;
+      if (writes.isAround(key, context)) break;
       await buffer.hasten(write);
     }
     const undisturbed = !writes.has(key);

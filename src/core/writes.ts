@@ -96,13 +96,18 @@ export class Writes<K, V> {
     if (this.turns.get(write.key) === write) this.run(write);
   }
 
+  /** Whether a call is made inside the write of this key whose turn it is: all that come after it wait for that call. */
+  isAround(key: K, context: Scope): boolean {
+    return this.turns.get(key)?.isAround(context) ?? false;
+  }
+
   /**
    * Sends a write whose caller waits for it, once it is its turn.
    *
    * @throws {RejectedError} from a call made by a write of this key, which would wait for itself
    */
   async through(write: Write<K, V>, context: Scope): Promise<void> {
-    if (this.turns.get(write.key)?.isAround(context)) {
+    if (this.isAround(write.key, context)) {
       const { name } = this.options;
       throw new RejectedError({ name, message: `the write of ${shown(write.key)} asks for what it writes` });
     }

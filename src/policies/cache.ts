@@ -269,7 +269,12 @@ export function cache<K = string, V = unknown>(options: CachePolicyOptions<K, V>
       call.execute(task, scope).then(
         (value) => {
           budget?.end(aside ? 1 : 0, 'success', clock.coarse());
-          if (loads.counts(key, load)) keep(key, value, refreshAhead > 0 ? clock.now() - began : 0, invalid);
+          try {
+            if (loads.counts(key, load)) keep(key, value, refreshAhead > 0 ? clock.now() - began : 0, invalid);
+          } catch (error) {
+            if (aside && onEvent) emit(onEvent, { type: 'failed', name, key, error });
+            throw error;
+          }
           if (aside && onEvent) emit(onEvent, { type: 'refreshed', name, key });
           return value;
         },

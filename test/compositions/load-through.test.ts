@@ -9,7 +9,8 @@ import {
   loadThrough,
 } from '../../src/compositions/load-through.ts';
 import { RejectedError, TimeoutError } from '../../src/core/errors.ts';
-import type { Context } from '../../src/core/policy.ts';
+import { pipeline } from '../../src/core/pipeline.ts';
+import type { Context, Policy } from '../../src/core/policy.ts';
 import type { PendingWrite } from '../../src/core/write-buffer.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
 import { retry } from '../../src/policies/retry.ts';
@@ -475,6 +476,21 @@ describe('writing through and around', () => {
     assert.deepEqual(source.whats(), ['store a=0']);
   });
 
+  test('a policy that throws where it should reject holds up no later write of the key', async () => {
+    const source = table();
+    const sound = pipeline();
+    let broken = true;
+    const execute: Policy['execute'] = (task, options) => {
+      if (broken) throw boom;
+      return sound.execute(task, options);
+    };
+    const values = loadThrough({ ...pick(source), pipeline: { execute } });
+    await assert.rejects(values.set('a', 'first'), boom);
+    broken = false;
+    await values.set('a', 'second');
+    assert.deepEqual(source.read(), ['store a=second']);
+  });
+
   test('a write that writes its own key, and waits for that, is told so, and does not hang', async () => {
     const stored: string[] = [];
     const values: LoadThrough<string, string> = loadThrough({
@@ -645,6 +661,23 @@ describe('writing behind', () => {
     await values.set('b', 'B');
     source.calls[2]?.resolve(undefined);
     assert.equal(await other, 'B');
+  });
+
+  test('a write that asks for its own key, which is to be deleted next, gets what the source still has', async () => {
+    const source = table({ a: 'A' });
+    const seen: string[] = [];
+    const { clock, values }: ReturnType<typeof behind> = behind({
+      ...pick(source),
+      async store(key, value, context) {
+        await values.delete(key);
+        seen.push(await values.get(key, context));
+        await source.store(key, value);
+      },
+    });
+    await values.set('a', 'B');
+    await clock.advance(200);
+    assert.deepEqual(seen, ['A']);
+    assert.deepEqual(source.read(), ['load a', 'store a=B', 'delete a']);
   });
 
   test('a delete that asks for its own key gets what the source still has', async () => {

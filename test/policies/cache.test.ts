@@ -344,6 +344,19 @@ test('a load behind that fails is told, leaves the value where it was, and the n
   assert.equal(await kept.for('a').execute(forbidden), 'new');
 });
 
+test('a load behind whose value cannot be kept is told as one that fails', async () => {
+  let bad = false;
+  const { clock, kept, read } = setUp({ ttl: () => (bad ? Number.NaN : 100), staleWhileRevalidate: 50 });
+  kept.set('a', 'old');
+  await clock.advance(100);
+  bad = true;
+  assert.equal(await kept.for('a').execute(() => 'new'), 'old');
+  await turn();
+  const told = read();
+  assert.match(String(told.pop()), /^failed a cache: ttl must be/);
+  assert.deepEqual(told, ['stale a']);
+});
+
 test('a stale value is given in place of an error, to all who wait, for as long as is allowed', async () => {
   const { clock, kept, read } = setUp({ ttl: 100, staleIfError: 50 });
   const { task, runs } = byHand();
