@@ -8,7 +8,7 @@ import { adopted, capture, captured, isThenable, nothing, rejectSoon } from './p
 import { type FastPlan, Racer } from './racer.ts';
 import { type Permits, Row } from './row.ts';
 import { Run } from './run.ts';
-import { type Life, nobody, Origin, PlainScope, Scope, unwound } from './scope.ts';
+import { isRemembering, type Life, nobody, Origin, PlainScope, Scope, unwound } from './scope.ts';
 
 /** Handlers that serve as long as every permit is the same as last time. */
 interface Kept extends Permits {
@@ -97,7 +97,7 @@ export class Frame extends Row implements FastPlan {
       else if (isThenable(result)) promise = Promise.resolve(result);
       else return this.settled(this.aside(task, p0, p1, p2, p3, context.life), result);
     } catch (error) {
-      return this.fall(this.aside(task, p0, p1, p2, p3), slot, error);
+      return this.fall(this.aside(task, p0, p1, p2, p3, context.life), slot, error);
     }
     // A call that has looked into the shared context has it for itself from now on.
     if (context.life !== undefined) return this.aside(task, p0, p1, p2, p3, context.life).listen(promise);
@@ -106,7 +106,7 @@ export class Frame extends Row implements FastPlan {
       kept = this.keep(p0, p1, p2, p3);
     }
     // Chosen first: V8 inlines `then` only where nothing branches between it and its arguments.
-    const thrown = this.recovers ? this.failure.bind(this, task, kept) : kept.thrown;
+    const thrown = this.recovers ? this.failure.bind(this, task, kept, context) : kept.thrown;
     return promise.then(kept.given, thrown);
   }
 
@@ -181,9 +181,12 @@ export class Frame extends Row implements FastPlan {
     return Promise.resolve(value);
   }
 
-  /** The context of calls that leave nothing behind: they share one until somebody looks into it. */
+  /**
+   * The context of calls that leave nothing behind: they share one until somebody looks into it; and none where things
+   * are remembered in it, as a task may look into it late, when others have got it, too.
+   */
   private sharedContext(): Scope {
-    if (this.shared.life !== undefined) this.shared = new PlainScope(nobody, -1, 1, undefined);
+    if (this.shared.life !== undefined || isRemembering()) this.shared = new PlainScope(nobody, -1, 1, undefined);
     return this.shared;
   }
 
@@ -219,8 +222,8 @@ export class Frame extends Row implements FastPlan {
   }
 
   /** A failure in front of a recovery. */
-  private failure(task: Task<unknown>, { p0, p1, p2, p3 }: Kept, error: unknown): Promise<unknown> {
-    return this.resume(this.aside(task, p0, p1, p2, p3), failed(error));
+  private failure(task: Task<unknown>, { p0, p1, p2, p3 }: Kept, { life }: Scope, error: unknown): Promise<unknown> {
+    return this.resume(this.aside(task, p0, p1, p2, p3, life), failed(error));
   }
 
   /** The guard of a slot waits, or turns the call away: `permit` is a promise or a rejection. */

@@ -262,6 +262,17 @@ export function heldIn(context: Context): Promise<unknown> | undefined {
   return held && Promise.allSettled(held);
 }
 
+let remembering = false;
+
+/** To be called by whoever will ask for `memoryOf` contexts, before there are any: calls share none from then on. */
+export function remember(): void {
+  remembering = true;
+}
+
+export function isRemembering(): boolean {
+  return remembering;
+}
+
 /** What is remembered of an execution, the same map in all its tries; none for a context of somebody's own making. */
 export function memoryOf(context: Context): Map<object, unknown> | undefined {
   if (!(context instanceof Scope)) return undefined;

@@ -1,5 +1,5 @@
 import type { Context } from './policy.ts';
-import { memoryOf } from './scope.ts';
+import { memoryOf, remember } from './scope.ts';
 
 /**
  * Names of targets that an execution has tried, and that have not answered well; the last one tried is the last.
@@ -9,6 +9,10 @@ import { memoryOf } from './scope.ts';
 export class Tries {
   /** What calls about a key are remembered by. */
   private readonly keyed: object = {};
+
+  constructor() {
+    remember();
+  }
 
   /** What the execution has tried so far; undefined where nothing leads from one try to the next. */
   of(context: Context, key: string | undefined): Set<string> | undefined {

@@ -16,7 +16,7 @@ import { onListenerError } from '../../src/core/events.ts';
 import type { Health } from '../../src/core/health.ts';
 import { held } from '../../src/core/held.ts';
 import type { Verdict } from '../../src/core/outcome.ts';
-import { pipeline } from '../../src/core/pipeline.ts';
+import { guard, pipeline } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import type { Picker, Target } from '../../src/core/router.ts';
 import { hedge } from '../../src/policies/hedge.ts';
@@ -376,6 +376,35 @@ test('prefers its own zone, and leaves as much of its calls to others as its own
   assert.ok(Math.abs(share - 0.56) < 0.04, `${share}`);
   for (const name of ['near4', 'near5']) down.add(name);
   assert.equal(await nearOf(50), 0);
+});
+
+test('tells executions apart whose tasks ask for a target later, and leads each from try to try', async () => {
+  const policies: readonly [string, Policy][] = [
+    ['empty', identity],
+    ['guard', guard({ leave() {} })],
+    ['retry', retry({ backoff: () => 0 })],
+    ['retry, guard', pipeline(retry({ backoff: () => 0 }), guard({ leave() {} }))],
+    ['retry, timeout', pipeline(retry({ backoff: () => 0 }), timeout({ duration: 1_000 }))],
+  ];
+  for (const [what, policy] of policies) {
+    const nodes = balancer({ targets: abc, pick: consistentHash() });
+    const tried: string[][] = [[], [], []];
+    const calls = tried.map((names) =>
+      policy.execute(async (context) => {
+        await Promise.resolve();
+        const asked = nodes.forKey('key').route(async ({ name }) => {
+          names.push(name);
+          await Promise.resolve();
+          throw new Error(name);
+        });
+        return asked(context);
+      }),
+    );
+    await Promise.allSettled(calls);
+    assert.equal(new Set(tried[0]).size, what.startsWith('retry') ? 3 : 1, what);
+    assert.deepEqual(tried[1], tried[0], what);
+    assert.deepEqual(tried[2], tried[0], what);
+  }
 });
 
 test('tries other zones once its own has been tried', async () => {
