@@ -1,3 +1,4 @@
+import { dispose } from './dispose.ts';
 import { RejectedError } from './errors.ts';
 import { shown } from './options.ts';
 import type { Context } from './policy.ts';
@@ -63,7 +64,8 @@ export class Loads<K> {
     const { priority, cost } = context ?? nobody;
     const scope = new PlainScope(new Origin({ priority, cost }, undefined, undefined), -1, 1, undefined);
     const load = this.begin(key, scope, true);
-    load.join(scope).catch(nothing);
+    // What is kept is shared with all who will get it; else there may be nobody who has it.
+    load.join(scope).then(dispose, nothing);
     return load;
   }
 

@@ -728,6 +728,25 @@ test('what leaves the cache is let go of if asked, and what callers leave is not
   assert.throws(() => cache({ store: new LruCache({ maxEntries: 1 }), dispose: true }), /exclude each other/);
 });
 
+test('what a load behind gives is let go of if it is not kept and nobody waits for it', async () => {
+  const gone: string[] = [];
+  const thing = (name: string) => ({ name, [Symbol.dispose]: () => void gone.push(name) });
+  const { clock, kept } = setUp({ ttl: 100, staleWhileRevalidate: 50 });
+  for (const what of ['kept', 'joined', 'lost']) {
+    const { task, runs } = byHand();
+    kept.set('a', 'old');
+    await clock.advance(100);
+    assert.equal(await kept.for('a').execute(task), 'old');
+    await clock.advance(what === 'joined' ? 50 : 0);
+    const caller = what === 'joined' ? kept.for('a').execute(forbidden) : undefined;
+    if (what !== 'kept') kept.delete('a');
+    runs[0]?.resolve(thing(what));
+    await caller;
+    await turn();
+  }
+  assert.deepEqual(gone, ['lost']);
+});
+
 test('what takes its own place is not let go of, whoever puts it there', async () => {
   const gone: string[] = [];
   const thing = (name: string) => ({ name, [Symbol.dispose]: () => void gone.push(name) });
