@@ -151,7 +151,7 @@ export abstract class Inward extends PlainScope implements Owner, Follower {
 
   // ---- waiting
 
-  protected listen(promise: PromiseLike<unknown>, kind: Wait['kind'], place: number, before: unknown): void {
+  protected listen(promise: PromiseLike<unknown>, kind: Wait['kind'], place: number, before: unknown): undefined {
     const wait = new Wait(this, kind, place, before);
     this.waiting = wait;
     // Those further out that hold permits wait for it, also if whoever has called this frame does not.

@@ -56,9 +56,7 @@ export abstract class Outward extends Inward {
     this.closeTo(2 * i + 2);
     try {
       const answer = layer.recover(outcome, this.scope, memos !== undefined && i in memos ? memos[i] : this.permits[i]);
-      if (!isThenable(answer)) return this.answer(i, outcome, answer);
-      this.listen(answer, 'answer', i, outcome);
-      return undefined;
+      return isThenable(answer) ? this.listen(answer, 'answer', i, outcome) : this.answer(i, outcome, answer);
     } catch (error) {
       return worse(error, outcome);
     }
@@ -68,20 +66,15 @@ export abstract class Outward extends Inward {
     if (!answer) return outcome;
     const { again, memo, instead } = answer as { again: Milliseconds; memo?: unknown; instead?: unknown };
     if (again < 0 || again === Infinity) return outcome;
-    if (again >= 0) {
-      this.rest(i, again, memo);
-      return undefined;
-    }
+    if (again >= 0) return this.rest(i, again, memo);
     // Also where neither is said: a value of nothing must not come of a failure.
     if (!('instead' in Object(answer)))
       throw new RangeError(`recover: again must be a number of milliseconds, got ${again}`);
-    if (!isThenable(instead)) return succeeded(instead);
-    this.listen(instead, 'instead', i, outcome);
-    return undefined;
+    return isThenable(instead) ? this.listen(instead, 'instead', i, outcome) : succeeded(instead);
   }
 
   /** Sleeps, and winds in again from inside the layer, in a scope of a try of its own. */
-  protected rest(i: number, delay: Milliseconds, memo: unknown): void {
+  protected rest(i: number, delay: Milliseconds, memo: unknown): undefined {
     const attempt = this.scope.attempt + 1;
     this.closeTo(2 * i + 1);
     // What a try held that is not taken is its own affair.
