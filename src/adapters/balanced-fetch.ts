@@ -186,7 +186,8 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     if (url.origin !== virtual)
       throw new TypeError(`${name}: the URL must be relative, or begin with ${virtual}, got ${shown(url.href)}`);
     // Its body can only be read as a stream, which what outlives its page cannot be.
-    if (isRequest(input) && input.keepalive && input.body)
+    const asked = isRequest(init) ? init : input;
+    if (isRequest(asked) && asked.keepalive && asked.body)
       throw new TypeError(`${name}: a Request with keepalive cannot have a body, give it by init`);
     return send(isRequest(input) ? input : url, init);
   };
