@@ -46,7 +46,9 @@ export function throttleStream<Chunk = Uint8Array>(
   let wanted = false;
   let asked = nothing;
   /** Ends the wait at hand, for a reader or for the meter. */
-  let stop: (reason: unknown) => void = nothing;
+  let interrupt: (reason: unknown) => void = nothing;
+  /** It was aborted or cancelled: perhaps between two waits, as a chunk goes through in parts. */
+  let ended: { readonly reason: unknown } | undefined;
 
   const writable = new WritableStream<Chunk>({
     start(controller) {
@@ -55,7 +57,7 @@ export function throttleStream<Chunk = Uint8Array>(
       const { signal } = controller;
       signal.addEventListener('abort', () => {
         output.error(signal.reason);
-        stop(signal.reason);
+        end(signal.reason);
       });
     },
     async write(chunk) {
@@ -79,7 +81,7 @@ export function throttleStream<Chunk = Uint8Array>(
       },
       cancel(reason) {
         input.error(reason);
-        stop(reason);
+        end(reason);
       },
     },
     { highWaterMark: 0 },
@@ -90,7 +92,13 @@ export function throttleStream<Chunk = Uint8Array>(
     writable: { value: writable },
   });
 
+  function end(reason: unknown): void {
+    ended = { reason };
+    interrupt(reason);
+  }
+
   async function pass(chunk: Chunk): Promise<void> {
+    if (ended !== undefined) throw ended.reason;
     if (!wanted) {
       await wait((go) => {
         asked = go;
@@ -124,13 +132,14 @@ export function throttleStream<Chunk = Uint8Array>(
   async function wait(begin: (go: () => void) => () => void): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       const undo = begin(resolve);
-      stop = (reason) => {
+      interrupt = (reason) => {
         // First, as a meter may throw.
         reject(reason);
         undo();
       };
     });
-    stop = nothing;
+    interrupt = nothing;
+    if (ended !== undefined) throw ended.reason;
   }
 }
 

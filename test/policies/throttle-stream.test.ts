@@ -218,6 +218,32 @@ test('a reader who cancels while a chunk waits ends the stream at once, leaves n
   assert.equal(meter.available(clock.now()), 5);
 });
 
+test('ended while a chunk is between two of its parts, it keeps nobody waiting, and charges for nothing more [87]', async () => {
+  for (const how of ['cancel', 'abort'] as const) {
+    // In whichever microtask after the first part has come.
+    for (let turns = 0; turns < 8; turns++) {
+      const clock = new ManualClock();
+      const meter = tokenBucket({ limit: 4, interval: 1_000 });
+      const { readable, writable } = throttleStream({ meter, clock });
+      const [reader, writer] = [readable.getReader(), writable.getWriter()];
+      writer.closed.catch(() => {});
+      const ends: Promise<unknown>[] = [];
+      let passed = 0;
+      const first = reader.read().then(({ value }) => {
+        passed = value?.length ?? 0;
+      });
+      ends.push(writer.write(bytes(6)));
+      for (let i = 0; i < turns; i++) await undefined;
+      ends.push(how === 'cancel' ? reader.cancel('over') : writer.abort('over'));
+      ends.push(writer.write(bytes(1)), first);
+      const settled = Promise.allSettled(ends);
+      await clock.advance(0);
+      assert.deepEqual((await settled)[0], { status: 'rejected', reason: 'over' }, `${how} after ${turns}`);
+      assert.deepEqual([meter.available(clock.now()), clock.pending], [4 - passed, 0]);
+    }
+  }
+});
+
 test('a meter that throws when a reservation is cancelled keeps nobody waiting', async () => {
   const { clock, meter, reader, writer, write, read } = await waiting({ broken: true });
   await assert.rejects(reader.cancel(new Error('enough')), { message: 'broken' });
