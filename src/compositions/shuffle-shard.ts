@@ -129,6 +129,8 @@ export function shuffleShard(options: ShuffleShardOptions): ShuffleShard {
     throw new RangeError(`shuffleShard: ${handSize} of ${queues} queues take a hash of ${bits} bits, at most 60`);
 
   const slots = new Semaphore(maxConcurrent);
+  /** Calls that run, those that take no slot too. */
+  let calls = 0;
   const waiting = new FairQueues(queues);
   const lines = new Map<number, Queue>();
   /** The queue whose turn it is, while it is being served. */
@@ -149,7 +151,7 @@ export function shuffleShard(options: ShuffleShardOptions): ShuffleShard {
           const { cost } = context;
           if (!(cost % 1 === 0 && cost <= maxConcurrent))
             throw new RangeError(`${name}: cost must be a whole number up to ${maxConcurrent}, got ${cost}`);
-          if (waiting.length === 0 && slots.tryAcquire(cost)) return cost;
+          if (waiting.length === 0 && acquire(cost)) return cost;
           const queue = waiting.shortest(hand);
           if (waiting.lengthOf(queue) >= maxQueued) return rejected(key, 'full');
           const joined = lineOf(queue).join(context);
@@ -162,6 +164,7 @@ export function shuffleShard(options: ShuffleShardOptions): ShuffleShard {
           );
         },
         leave(cost) {
+          calls--;
           slots.release(cost);
           if (waiting.length > 0) serve();
         },
@@ -174,16 +177,22 @@ export function shuffleShard(options: ShuffleShardOptions): ShuffleShard {
       return waiting.length;
     },
     get idle() {
-      return slots.taken + waiting.length === 0;
+      return calls + waiting.length === 0;
     },
   };
+
+  function acquire(cost: number): boolean {
+    if (!slots.tryAcquire(cost)) return false;
+    calls++;
+    return true;
+  }
 
   /** A line lasts for as long as somebody is in it. */
   function lineOf(queue: number): Queue {
     let line = lines.get(queue);
     if (line === undefined) {
       const take = (cost: number): number | undefined => {
-        if (turn !== queue || !slots.tryAcquire(cost)) return undefined;
+        if (turn !== queue || !acquire(cost)) return undefined;
         turn = undefined;
         gone(queue, cost);
         return cost;

@@ -170,6 +170,8 @@ test('a cost is a whole number of slots that there are', async () => {
   }
   assert.equal(await shard.for('a').execute(() => shard.running, { cost: 2 }), 2);
   assert.equal(await shard.for('a').execute(() => shard.running, { cost: 0 }), 0);
+  assert.equal(await shard.for('a').execute(() => shard.idle, { cost: 0 }), false);
+  assert.equal(shard.idle, true);
 });
 
 test('queued work runs in the async context of its caller', async () => {
