@@ -49,7 +49,7 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
   private mainBound: number = 0;
   /** Main has let go of one, so that another may come from small, and small of none as yet. */
   private promoting: boolean = false;
-  private arrived: number = 0;
+  private moves: number = 0;
 
   constructor(options: CacheOptions<K, V>) {
     super('S3FifoCache', options);
@@ -82,10 +82,7 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
     // An entry that was put aside while others made room may have been passed by main meanwhile.
     if (returns && this.weigh !== undefined) this.renew(slot);
     this.enter(slot, returns ? this.main : this.small);
-    if (++this.arrived < this.slots.size) return;
-    this.arrived = 0;
-    this.small.refresh();
-    this.main.refresh();
+    this.refresh();
   }
 
   protected unlink(slot: number, reason: RemovalReason): void {
@@ -95,7 +92,18 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
     const key = this.keys[slot] as K;
     if (reason === 'evicted' || reason === 'resized') {
       if (queue === this.small) this.ghosts.add(this.hash.of(key), this.mostGhosts());
-    } else if (this.slots.has(key)) this.renew(slot);
+    } else {
+      if (this.slots.has(key)) this.renew(slot);
+      this.refresh();
+    }
+  }
+
+  /** Once for as many as there are that have come, or gone unasked. */
+  private refresh(): void {
+    if (++this.moves < this.slots.size) return;
+    this.moves = 0;
+    this.small.refresh();
+    this.main.refresh();
   }
 
   protected victim(): number {
@@ -208,6 +216,6 @@ export class S3FifoCache<K, V> extends SlotCache<K, V> {
     this.main = new MapQueue(inMain);
     this.ghosts = new GhostQueue();
     this.promoting = false;
-    this.arrived = 0;
+    this.moves = 0;
   }
 }
