@@ -70,7 +70,8 @@ export function followBody(response: Response, signal: AbortSignal, controller: 
  * The body is passed on as it is asked for, and nothing is read ahead. `undefined` where there is none that tells.
  */
 export function tellingBody(response: Response): { response: Response; done: Promise<unknown> } | undefined {
-  if (!response.body || !mayPassOn(response)) return undefined;
+  // What is known to be empty is hardly ever read.
+  if (!response.body || !mayPassOn(response) || response.headers.get('content-length') === '0') return undefined;
   const reader = response.body.getReader();
   const body = passedOn(reader);
   collected.register(body, reader);

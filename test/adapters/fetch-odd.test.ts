@@ -104,6 +104,14 @@ test.each<[string, () => unknown, unknown]>([
   assert.equal(slots.running, 0);
 });
 
+test('with holdUntil body an empty one holds nothing, as nobody reads it', async () => {
+  const server = await serve((_, response) => void response.writeHead(201, { 'content-length': 0 }).end());
+  const slots = bulkhead({ maxConcurrent: 1 });
+  const get = resilientFetch({ pipeline: slots, holdUntil: 'body' });
+  const response = await get(server.origin, { method: 'PUT', body: 'text' });
+  assert.deepEqual([response.status, slots.running, await response.text()], [201, 0, '']);
+});
+
 test('with holdUntil body a policy of somebody else’s gets responses too, and what it drops is let go of [K22]', async () => {
   const server = await serve((_, response) => void response.write('begun'));
   const got: unknown[] = [];
