@@ -1,6 +1,6 @@
 import { objectWith } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
-import type { Meter, Reservation } from './meter.ts';
+import { type Meter, parts, type Reservation } from './meter.ts';
 
 /**
  * A meter that admits what all of several admit, and otherwise charges none of them: ten a second, and a hundred a
@@ -21,40 +21,40 @@ import type { Meter, Reservation } from './meter.ts';
  * @throws {TypeError} for no meters, for what is no meter, and for one given twice
  */
 export function allOf(...meters: readonly Meter[]): Meter {
-  const parts = meters.flatMap((meter) => (meter instanceof AllOf ? meter.parts : [meter]));
-  if (parts.length === 0) throw new TypeError('allOf: meters must be one or more, got none');
+  const all = meters.flatMap((meter) => (meter instanceof AllOf ? meter[parts] : [meter]));
+  if (all.length === 0) throw new TypeError('allOf: meters must be one or more, got none');
   const meter = objectWith('tryAcquire', 'retryAfter', 'reserve', 'available', 'update');
-  for (const [i, part] of parts.entries()) {
+  for (const [i, part] of all.entries()) {
     meter('allOf: each meter', part);
-    if (parts.indexOf(part) !== i) throw new TypeError('allOf: each meter must be another, got one twice');
+    if (all.indexOf(part) !== i) throw new TypeError('allOf: each meter must be another, got one twice');
   }
-  return new AllOf(parts);
+  return new AllOf(all);
 }
 
 /** All are asked before any is charged, and nobody comes in between: nothing is ever taken back. */
 class AllOf implements Meter {
-  readonly parts: readonly Meter[];
+  readonly [parts]: readonly Meter[];
 
-  constructor(parts: readonly Meter[]) {
-    this.parts = parts;
+  constructor(all: readonly Meter[]) {
+    this[parts] = all;
   }
 
   tryAcquire(now: Milliseconds, cost: number = 1): boolean {
-    for (const part of this.parts) if (!(part.retryAfter(now, cost) <= 0)) return false;
-    for (const part of this.parts) part.tryAcquire(now, cost);
+    for (const part of this[parts]) if (!(part.retryAfter(now, cost) <= 0)) return false;
+    for (const part of this[parts]) part.tryAcquire(now, cost);
     return true;
   }
 
   retryAfter(now: Milliseconds, cost: number = 1): Milliseconds {
     let longest = 0;
-    for (const part of this.parts) longest = Math.max(longest, part.retryAfter(now, cost));
+    for (const part of this[parts]) longest = Math.max(longest, part.retryAfter(now, cost));
     return longest;
   }
 
   reserve(now: Milliseconds, cost: number = 1, maxWait: Milliseconds = Infinity): Reservation | undefined {
     const wait = this.retryAfter(now, cost);
     if (!(wait <= maxWait && wait < Infinity)) return undefined;
-    const reservations = this.parts.map((part) => part.reserve(now, cost) as Reservation);
+    const reservations = this[parts].map((part) => part.reserve(now, cost) as Reservation);
     return {
       at: Math.max(...reservations.map(({ at }) => at)),
       cancel: (now) => Math.min(...reservations.map((reservation) => reservation.cancel(now))),
@@ -62,7 +62,7 @@ class AllOf implements Meter {
   }
 
   available(now: Milliseconds): number {
-    return Math.min(...this.parts.map((part) => part.available(now)));
+    return Math.min(...this[parts].map((part) => part.available(now)));
   }
 
   update(): never {

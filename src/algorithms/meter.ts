@@ -23,6 +23,9 @@ export interface Meter {
   update(now: Milliseconds, limits: MeterLimits): void;
 }
 
+/** Where a meter that stands for several keeps them. */
+export const parts: unique symbol = /* @__PURE__ */ Symbol('holdfast.parts');
+
 /** What `update` changes; what is left out stays. */
 export interface MeterLimits {
   limit?: number | undefined;

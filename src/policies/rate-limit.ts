@@ -1,4 +1,4 @@
-import type { Meter, MeterLimits } from '../algorithms/meter.ts';
+import { type Meter, type MeterLimits, parts } from '../algorithms/meter.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { RateLimitedError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
@@ -113,7 +113,9 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
     comesIn: (cost) => meter.retryAfter(clock.now(), cost),
     expired: (after) => rejected('expired', after),
   });
-  let full = meter.available(clock.now());
+  /** Those that `allOf` asks together: the least that any of them can give does not say that all are full. */
+  const meters = (meter as { readonly [parts]?: readonly Meter[] })[parts] ?? [meter];
+  let full: readonly number[] | undefined = given();
 
   return guard<true, Omit<RateLimit, keyof Policy>>(
     {
@@ -142,15 +144,19 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
         return line.length;
       },
       get idle() {
-        return line.length === 0 && meter.available(clock.now()) >= full;
+        return line.length === 0 && given().every((amount, i) => amount >= (full?.[i] ?? Infinity));
       },
       update(limits) {
         meter.update(clock.now(), limits);
-        full = Infinity;
+        full = undefined;
         line.admit();
       },
     },
   );
+
+  function given(): number[] {
+    return meters.map((each) => each.available(clock.now()));
+  }
 
   function rejected(reason: Reason, after: Milliseconds): RateLimitedError {
     const retryAfter = after < Infinity ? after : undefined;

@@ -589,6 +589,18 @@ test('is idle while its meter is full and nobody waits', async () => {
   assert.equal(limit.idle, false);
 });
 
+test('under several meters it is idle once all of them are full, and not only the one with the least to give [104]', async () => {
+  const clock = new ManualClock();
+  const second = fixedWindow({ limit: 2, interval: 1_000 });
+  const minute = tokenBucket({ limit: 60, interval: 60_000, burst: 4 });
+  const limit = rateLimit({ clock, meter: allOf(second, minute) });
+  for (let i = 0; i < 2; i++) await limit.execute(() => {});
+  await clock.advance(1_000);
+  assert.deepEqual([limit.available, limit.idle], [2, false]);
+  await clock.advance(1_000);
+  assert.equal(limit.idle, true);
+});
+
 test('shared by two pipelines, it is one limit; two of them share nothing [7, 9]', async () => {
   const { limit } = setUp();
   const [a, b] = [pipeline(limit), pipeline(guard({}), limit)];
