@@ -50,8 +50,8 @@ class FollyCodel implements OverloadDetector {
     return this.overloaded && delay > 2 * this.#target;
   }
 
-  /** The interval at hand is over for as long as it took, and would not be called an overload. */
+  /** What is older than an interval says nothing about the next. */
   idle(now: Milliseconds): boolean {
-    return now - this.#until > this.#interval && !((this.#shortest as number) > this.#target);
+    return now - this.#until > this.#interval;
   }
 }

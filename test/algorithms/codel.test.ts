@@ -69,15 +69,6 @@ test('remembers nothing when new, and nothing once it is long ago', () => {
   }
 });
 
-test('folly’s variant remembers an overload until a call has not waited for long [104]', () => {
-  const detector = follyCodel();
-  shedding(detector, 0, 150, 50);
-  assert.equal(detector.idle?.(1e6), false);
-  detector.shouldShed(1e6, 0);
-  assert.deepEqual([detector.overloaded, detector.idle?.(2e6)], [true, true]);
-  assert.deepEqual([detector.shouldShed(2e6, 50), detector.overloaded], [false, false]);
-});
-
 test('a clock that steps back delays an answer by an interval at most, and one that sleeps for a year sheds but once', () => {
   for (const factory of [codel, follyCodel]) {
     const detector = factory();
