@@ -63,7 +63,7 @@ export class Circuit {
       const { probeLease } = this.#rules;
       for (const probe of state.probes) {
         // After a step back of the clock nothing lasts longer than its full length from now.
-        if (probe.start > now) probe.start = now;
+        probe.start = Math.min(probe.start, now);
         if (now - probe.start >= probeLease) {
           // Freed first: should the backoff throw, the next question must not find the probe again.
           state.probes.delete(probe);
@@ -161,8 +161,8 @@ export class Circuit {
     const isolated: Isolated = below.type === 'isolated' ? below : { type: 'isolated', handles: new Set(), below };
     const { handles } = isolated;
     const release = (): void => {
-      if (!handles.delete(release) || handles.size > 0) return;
       const { below } = isolated;
+      if (!handles.delete(release) || handles.size) return;
       // The same memory, but a generation of its own: what began before the isolation does not count after it.
       this.#change(below.type === 'closed' ? new Closed(below.memory, below.failure) : below);
     };

@@ -184,11 +184,17 @@ export function circuitBreaker(options: CircuitBreakerOptions = {}): CircuitBrea
 
   function turnAway(state: CircuitState, now: Milliseconds): CircuitOpenError {
     const { type, failure: cause } = state;
-    const stack = captureStack || first;
     const retryAfter = type === 'open' ? state.until - now : undefined;
+    const error = new CircuitOpenError({
+      name,
+      message: `the circuit is ${type}`,
+      retryAfter,
+      cause,
+      captureStack: captureStack || first,
+    });
     first = false;
     if (onEvent) emit(onEvent, { type: 'rejected', name, state: type, retryAfter });
-    return new CircuitOpenError({ name, message: `the circuit is ${type}`, retryAfter, cause, captureStack: stack });
+    return error;
   }
 }
 
