@@ -1,6 +1,6 @@
 import { dispose } from './dispose.ts';
 import { hear, reportError } from './events.ts';
-import { isHeld } from './held.ts';
+import { bare } from './held.ts';
 import type { Answer, Layer } from './layer.ts';
 import { type Outcome, succeeded } from './outcome.ts';
 import type { Context } from './policy.ts';
@@ -17,7 +17,7 @@ export function giveBack(layer: Layer, permit: unknown, outcome: Outcome, contex
 
 /** Disposes a value that nobody gets. */
 export function discard(outcome: Outcome): void {
-  if (outcome.ok) dispose(isHeld(outcome.value) ? outcome.value.value : outcome.value);
+  if (outcome.ok) dispose(bare(outcome.value));
 }
 
 /** An answer that comes too late: what it promises is let go of. */

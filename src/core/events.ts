@@ -26,8 +26,7 @@ export function onListenerError(hook: (error: unknown) => void): (error: unknown
 export function reportError(error: unknown): void {
   try {
     // The hook of last resort has nobody to report to: a promise of it that rejects must not end the process.
-    const returned: unknown = report(error);
-    if (returned instanceof Promise) returned.catch(() => {});
+    Promise.resolve(report(error) as unknown).catch(() => {});
   } catch {}
 }
 
@@ -46,5 +45,6 @@ export function emit<Event>(listener: Listener<Event> | undefined, event: Event)
 
 /** What a listener, or a guard's `leave`, `late` or `watch`, gave: where it is a promise, its failure is reported. */
 export function hear(returned: unknown): void {
-  if (returned instanceof Promise) returned.catch(reportError);
+  // Whatever its class or realm, and whether or not it is one.
+  if (returned !== undefined) Promise.resolve(returned).catch(reportError);
 }

@@ -1,6 +1,6 @@
 import { checked } from './call-options.ts';
 import { isRejection } from './errors.ts';
-import { heldInUse, isHeld } from './held.ts';
+import { bare, heldInUse, isHeld } from './held.ts';
 import type { Layer } from './layer.ts';
 import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { CallOptions, Context, Policy, Task } from './policy.ts';
@@ -93,8 +93,8 @@ export class Frame extends Row implements FastPlan {
       }
       const result = task(context);
       if (this.passes) return pass(result);
-      if (result instanceof Promise) promise = result;
-      else if (isThenable(result)) promise = Promise.resolve(result);
+      if (result instanceof Promise && result.constructor === Promise) promise = result;
+      else if (isThenable(result)) promise = adopted(result);
       else return this.settled(this.aside(task, p0, p1, p2, p3, context.life), result);
     } catch (error) {
       return this.fall(this.aside(task, p0, p1, p2, p3, context.life), slot, error);
@@ -153,8 +153,8 @@ export class Frame extends Row implements FastPlan {
         }
       }
       const result = task(call);
-      if (result instanceof Promise) promise = result;
-      else if (isThenable(result)) promise = Promise.resolve(result);
+      if (result instanceof Promise && result.constructor === Promise) promise = result;
+      else if (isThenable(result)) promise = adopted(result);
       else return this.settled(call, result);
     } catch (error) {
       return this.fall(call, slot + (call.more?.length ?? 0), error);
@@ -329,6 +329,6 @@ function passOn(task: Task<unknown>, context: Context): Promise<unknown> {
 /** Nothing to do afterwards: the task's own promise is the answer. */
 function pass(result: unknown): Promise<unknown> {
   if (result instanceof Promise && !heldInUse()) return result;
-  if (!isThenable(result)) return Promise.resolve(isHeld(result) ? result.value : result);
-  return adopted(result).then((value) => (isHeld(value) ? value.value : value));
+  if (!isThenable(result)) return Promise.resolve(bare(result));
+  return adopted(result).then(bare);
 }

@@ -35,6 +35,11 @@ export function isHeld(value: unknown): value is Held {
   return inUse && value instanceof Held;
 }
 
+/** What a caller gets of a value: what is held in it, or itself. */
+export function bare(value: unknown): unknown {
+  return isHeld(value) ? value.value : value;
+}
+
 /** Whether `held` was ever called: a frame with nothing to do afterwards looks at what its tasks give only then. */
 export function heldInUse(): boolean {
   return inUse;

@@ -4,16 +4,12 @@ export const nothing = (): void => {};
 
 /** Whether it must be waited for. Reading `then` may throw. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (value instanceof Promise) return true;
-  return (
-    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
-    typeof (value as PromiseLike<unknown>).then === 'function'
-  );
+  return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }
 
-/** A native promise of what may be a foreign thenable. */
+/** A native promise of what may be a foreign thenable, or of a class of promises of somebody's own, whose `then` may be too. */
 export function adopted(promise: PromiseLike<unknown>): Promise<unknown> {
-  return promise instanceof Promise ? promise : Promise.resolve(promise);
+  return Promise.resolve(promise);
 }
 
 /** What settles the promise made last. An executor of its own would cost each call a closure and what that captures. */

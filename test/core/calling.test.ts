@@ -197,6 +197,46 @@ test('a thenable that throws, settles twice, or settles and throws, settles the 
   }
 });
 
+test('a promise of a class of its own settles the call once, as it would settle an `await`, whatever its `then` does [2, 3]', async () => {
+  class Settled<T> extends Promise<T> {
+    constructor(value: T) {
+      super((resolve) => resolve(value));
+    }
+  }
+  class Thrower extends Promise<string> {
+    // biome-ignore lint/suspicious/noThenProperty: it is what is tested
+    override then(): never {
+      throw boom;
+    }
+  }
+  class Twice extends Promise<string> {}
+  Object.defineProperty(Twice.prototype, 'then', {
+    value(given: (value: string) => void) {
+      given('value');
+      given('again');
+    },
+  });
+  const odd: [name: string, make: () => Promise<string>][] = [
+    ['that `then` cannot make another of', () => new Settled('value')],
+    ['that throws', () => new Thrower(() => {})],
+    ['that settles twice', () => new Twice(() => {})],
+  ];
+  for (const [what, make] of odd) {
+    const awaited = watched((async () => await make())());
+    await turn();
+    for (const [label, call] of cases()) {
+      const left: string[] = [];
+      const counting = guard({ leave: () => void left.push('left') });
+      const state = watched(call(() => counting.execute(make)));
+      const alone = watched(Promise.resolve(call(make)));
+      await turn();
+      await turn();
+      assert.deepEqual([state.now, left], [awaited.now, ['left']], `${label}, ${what}`);
+      assert.deepEqual(alone.now, awaited.now, `${label}, ${what}`);
+    }
+  }
+});
+
 test('an object whose `then` cannot be read is a rejection [3]', async () => {
   for (const [label, call] of cases()) {
     const odd = {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runInNewContext } from 'node:vm';
 import { test } from 'vitest';
 import { emit, onListenerError, reportError } from '../../src/core/events.ts';
 import { guard, pipeline } from '../../src/core/pipeline.ts';
@@ -29,6 +30,20 @@ test('a listener that throws, or rejects, is reported by the one hook and change
   }, {});
   await turn();
   assert.deepEqual(reported.splice(0), [boom, boom, boom]);
+});
+
+test('what rejects may be a promise of another realm [101]', async () => {
+  const foreign = (): Promise<never> => runInNewContext('(error) => Promise.reject(error)')(boom);
+  emit(foreign, {});
+  const policy = guard({ leave: foreign, late: foreign, watch: foreign });
+  assert.equal(await policy.execute(async () => 'value'), 'value');
+  await turn();
+  assert.deepEqual(reported.splice(0), [boom, boom, boom]);
+  const before = onListenerError(() => foreign() as unknown as undefined);
+  // A rejection that nobody handles would fail the run.
+  reportError('a');
+  await turn();
+  onListenerError(before);
 });
 
 test('the hook in force is given back when another is set [101]', () => {
