@@ -100,7 +100,8 @@ const getters: Record<PropertyKey, () => unknown> = /* @__PURE__ */ Object.creat
 
 function getter(key: PropertyKey) {
   return function (this: Required<Joinable>): unknown {
-    return (this[parts].members as Record<PropertyKey, unknown>)[key];
+    // It speaks of the policy by `this`, as methods and setters do.
+    return Reflect.get(this[parts].members, key, this);
   };
 }
 

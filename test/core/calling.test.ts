@@ -529,3 +529,25 @@ test('members with getters are read when asked for, by name or by symbol, also i
   assert.deepEqual(Reflect.get(two, Symbol.for('log')), [10]);
   assert.equal(Object.create(one).at, 2);
 });
+
+test('methods, getters and setters of members speak of one and the same by `this`', () => {
+  const counter = guard(
+    {},
+    {
+      count: 1,
+      more() {
+        this.count++;
+      },
+      get double() {
+        return 2 * this.count;
+      },
+      set double(value: number) {
+        this.count = value / 2;
+      },
+    },
+  );
+  counter.more();
+  assert.equal(counter.double, 4);
+  counter.double = 10;
+  assert.deepEqual([counter.count, counter.double], [5, 10]);
+});
