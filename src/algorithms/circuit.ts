@@ -1,3 +1,4 @@
+import { reportError } from '../core/events.ts';
 import { retryAfterOf } from '../core/outcome.ts';
 import type { Milliseconds } from '../core/policy.ts';
 import type { Random } from '../core/random.ts';
@@ -65,8 +66,6 @@ export class Circuit {
         // After a step back of the clock nothing lasts longer than its full length from now.
         probe.start = Math.min(probe.start, now);
         if (now - probe.start >= probeLease) {
-          // Freed first: should the backoff throw, the next question must not find the probe again.
-          state.probes.delete(probe);
           this.trip(state, false, probe.start + probeLease);
           break;
         }
@@ -120,10 +119,16 @@ export class Circuit {
     const { openDuration, maxOpenDuration, random } = this.#rules;
     const { failure } = from;
     const openings = from.openings + 1;
-    let own =
-      typeof openDuration === 'number'
-        ? openDuration
-        : Math.min(openDuration(openings, from.own, random), maxOpenDuration);
+    let own = -1;
+    try {
+      own =
+        typeof openDuration === 'number'
+          ? openDuration
+          : Math.min(openDuration(openings, from.own, random), maxOpenDuration);
+    } catch (error) {
+      // No reason to call what fails.
+      reportError(error);
+    }
     // A backoff that says stop means as long as may be.
     if (!(own >= 0)) own = maxOpenDuration;
     const duration = Math.max(own, failed ? Math.min(retryAfterOf(failure), maxOpenDuration) : 0);

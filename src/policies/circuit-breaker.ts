@@ -17,7 +17,7 @@ export interface CircuitBreakerOptions {
   trip?: TripRule | undefined;
   /**
    * How long the circuit stays open: milliseconds, or a backoff over the openings in a row, 1 for the first since it
-   * was last closed. A backoff that says stop means `maxOpenDuration`. Default 5_000.
+   * was last closed. A backoff that says stop, or throws, means `maxOpenDuration`. Default 5_000.
    */
   openDuration?: Milliseconds | Backoff | undefined;
   /**

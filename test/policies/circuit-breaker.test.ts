@@ -674,22 +674,30 @@ test('a classify that gives no verdict, or promises one, is reported and not tak
   }
 });
 
-test('a backoff that throws does not leave a probe behind [58]', async () => {
-  const before = onListenerError(() => {});
+test('a backoff that throws is reported, and the circuit opens for as long as may be [54, 58]', async () => {
+  const reported: unknown[] = [];
+  const before = onListenerError((error) => reported.push(error));
   try {
+    const broken = new Error('broken');
     let healthy = true;
     const { breaker, clock } = await halfOpen({
       probeLease: 5_000,
+      maxOpenDuration: 60_000,
       openDuration() {
         if (healthy) return 1_000;
-        throw new Error('broken');
+        throw broken;
       },
     });
     healthy = false;
     await assert.rejects(breaker.execute(fail), down);
+    assert.deepEqual(reported.splice(0), [broken]);
+    await assert.rejects(breaker.execute(ok), { code: 'ERR_CIRCUIT_OPEN', retryAfter: 60_000 });
+    await clock.advance(60_000);
     calling(breaker);
     await clock.advance(5_000);
-    await assert.rejects(breaker.execute(ok), { message: 'broken' });
+    await assert.rejects(breaker.execute(ok), { code: 'ERR_CIRCUIT_OPEN', retryAfter: 60_000 });
+    assert.deepEqual(reported.splice(0), [broken]);
+    await clock.advance(60_000);
     assert.equal(await breaker.execute(ok), 'ok');
     assert.equal(breaker.state, 'closed');
   } finally {
