@@ -87,7 +87,8 @@ export function constant(options: ConstantOptions): Backoff {
     jitter: typed('function'),
   });
   duration('constant: delay', delay);
-  return (_attempt, _previous, random) => jitter(delay, random);
+  // Never is spread no further: 0 × Infinity is no delay.
+  return (_attempt, _previous, random) => (delay === Infinity ? delay : jitter(delay, random));
 }
 
 /** `initial + (attempt - 1) × increment`, at most `max`. */

@@ -45,6 +45,6 @@ export function emit<Event>(listener: Listener<Event> | undefined, event: Event)
 
 /** What a listener, or a guard's `leave`, `late` or `watch`, gave: where it is a promise, its failure is reported. */
 export function hear(returned: unknown): void {
-  // Whatever its class or realm, and whether or not it is one.
-  if (returned !== undefined) Promise.resolve(returned).catch(reportError);
+  // Whatever its class or realm; what an arrow function gives by the way is mostly a number.
+  if (typeof returned === 'object') Promise.resolve(returned).catch(reportError);
 }

@@ -147,9 +147,10 @@ export class Row {
 
 /**
  * A function of a layer that is called without the layer. V8 sees which function that is, also where it is a closure of
- * many, and inlines it; what is called through `call` it never does. One that speaks of `this` is bound.
+ * many, and inlines it; what is called through `call` it never does. One that speaks of `this` is bound, and so is one
+ * whose text is not to be had: bound already, or compiled by Hermes.
  */
 function freed(layer: Layer | undefined, of: 'enter' | 'leave'): ((...given: unknown[]) => unknown) | undefined {
   const own = layer && ((layer[of] ?? nothing) as (...given: unknown[]) => unknown);
-  return own && /\b(this|super|eval)\b|\[native/.test(Function.prototype.toString.call(own)) ? own.bind(layer) : own;
+  return own && /\b(this|super|eval)\b|\{\s*\[/.test(Function.prototype.toString.call(own)) ? own.bind(layer) : own;
 }

@@ -109,6 +109,16 @@ test('without a cap a delay still is finite [24]', () => {
   );
 });
 
+test('a constant delay without end means stop, however it is spread [24]', () => {
+  for (const spread of [noJitter, fullJitter, equalJitter, jitter(1)])
+    for (const chance of [0, 0.5]) {
+      assert.equal(
+        constant({ delay: Infinity, jitter: spread })(1, undefined, () => chance),
+        Infinity,
+      );
+    }
+});
+
 test('an increment without end begins where any other does, and is at the cap then [24]', () => {
   const backoff = linear({ initial: 10, increment: Infinity, max: 500 });
   assert.deepEqual(
