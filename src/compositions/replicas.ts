@@ -173,7 +173,9 @@ export function replicas<T extends Target>(options: ReplicasOptions<T>): Replica
   function reader(now: Milliseconds, least: number): T {
     const well = standbys.filter((target) => stateOf(target, now) === 'up');
     const behind = lag(well, now);
-    const fit = well.filter((target) => position(target) >= least && behind(target) <= maxStaleness);
+    const fit = well.filter(
+      (target) => (least === -Infinity || position(target) >= least) && behind(target) <= maxStaleness,
+    );
     const [first, ...others] = fit;
     if (first === undefined) {
       emit(onEvent, { type: 'no-replica', name, primary: primary.name });

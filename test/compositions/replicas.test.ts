@@ -81,6 +81,12 @@ test('a replica whose position is not known gets no reads, where that matters', 
   assert.equal(await call(nodes.read()), 'p');
 });
 
+test('a replica whose position is not known gets reads where that does not matter', async () => {
+  const { nodes } = setUp(5, [Number.NaN]);
+  assert.equal(await call(nodes.read()), 'a');
+  assert.equal(await call(nodes.read({ position: 0 })), 'p');
+});
+
 test('promotes the freshest replica that is well, and has the old primary take no further part', async () => {
   const { nodes, ill, p, rest } = setUp(9, [6, 8, 7]);
   ill.add('b');
