@@ -256,6 +256,8 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
 
     async function prepare(): Promise<void> {
       mustBeWell();
+      // A call whose own event has asked for the switch is under way only when that has returned.
+      await undefined;
       await calls.drained();
       if (confirm !== undefined && !off.signal.aborted) await Promise.all(party().map((target) => agrees(target)));
       mustBeWell();

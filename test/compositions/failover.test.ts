@@ -435,6 +435,29 @@ test('one switch at a time, to a target there is; to the active one there is not
   assert.equal(nodes.active, b);
 });
 
+test('a switch that a listener asks for waits for the call that was told of', async () => {
+  const clock = new ManualClock();
+  const health = known();
+  let switching: Promise<void> | undefined;
+  const nodes: Failover<Node> = failover({
+    targets: [a, b, c],
+    health: [health],
+    clock,
+    onEvent: ({ type }) => {
+      if (type === 'switch') switching ??= nodes.switchTo('c');
+    },
+  });
+  const { log, task, end } = slowly(clock);
+  health.ill.add('a');
+  const calls = [call(nodes, task), call(nodes, task)];
+  await clock.advance(0);
+  assert.deepEqual([log, nodes.active], [['b'], b]);
+  await end();
+  assert.deepEqual([log, nodes.active], [['b', 'c'], c]);
+  await end();
+  await Promise.all([switching, ...calls]);
+});
+
 test('a switch holds where failover returns, too', async () => {
   const nodes = failover({ targets: [a, b], returning: true });
   await nodes.switchTo('b');
