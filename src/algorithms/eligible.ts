@@ -33,22 +33,24 @@ export interface Roll<E extends Endpoint> extends Level<E> {
 export function rollOf<E extends Endpoint>(endpoints: Iterable<E>, panicThreshold: number): Roll<E> {
   const all = [...endpoints].filter(({ state }) => state !== 'draining');
   const up = all.filter(({ state }) => state === 'up');
-  const priorities = [...new Set(all.map(priorityOf))].sort((a, b) => a - b);
-  if (priorities.length < 2) {
+  const byPriority = new Map<number, E[]>();
+  for (const endpoint of all) {
+    const those = byPriority.get(priorityOf(endpoint));
+    if (those === undefined) byPriority.set(priorityOf(endpoint), [endpoint]);
+    else those.push(endpoint);
+  }
+  if (byPriority.size < 2) {
     const panics = up.length < panicThreshold * all.length;
     return { all, up, open: panics ? all : up, panics, levels: [] };
   }
-  const members = priorities.map((priority) => {
-    const ofIt = (endpoint: E): boolean => priorityOf(endpoint) === priority;
-    return { all: all.filter(ofIt), up: up.filter(ofIt) };
-  });
+  const priorities = [...byPriority].sort(([a], [b]) => a - b);
+  const members = priorities.map(([, those]) => ({ all: those, up: those.filter(({ state }) => state === 'up') }));
   const counts = members.map((level) => ({ healthy: level.up.length, total: level.all.length }));
   const { load, panic } = priorityShares(counts, panicThreshold);
   const levels = members.map((level, i) => ({ ...level, load: load[i] as number, panics: panic[i] as boolean }));
-  const inPanic = levels.flatMap((level) => (level.panics && level.load > 0 ? level.all : []));
-  const open =
-    inPanic.length === 0 ? up : all.filter((endpoint) => endpoint.state === 'up' || inPanic.includes(endpoint));
-  return { all, up, open, panics: inPanic.length > 0, levels };
+  const inPanic = new Set(levels.flatMap((level) => (level.panics && level.load > 0 ? level.all : [])));
+  const open = inPanic.size === 0 ? up : all.filter((endpoint) => endpoint.state === 'up' || inPanic.has(endpoint));
+  return { all, up, open, panics: inPanic.size > 0, levels };
 }
 
 /**
@@ -67,7 +69,8 @@ export function eligible<E extends Endpoint>(
   const healthy = level.panics ? level.all : level.up;
   const near =
     level.panics || rules.zone === undefined ? healthy : preferred(level.all, level.up, rules.zone, rules.random);
-  if (tried.size === 0) return near;
+  // Where next to nobody is up, percents may lead to a priority with none, while another has some.
+  if (tried.size === 0) return near.length > 0 ? near : roll.open;
   return untried(near, tried) ?? untried(healthy, tried) ?? untried(roll.open, tried) ?? allButLast(roll.open, tried);
 }
 

@@ -71,7 +71,11 @@ export interface Balancer<T extends Target = Target> extends Router<T>, Disposab
    * @throws {TypeError} for a key that is no string
    */
   forKey(key: string): Router<T>;
-  /** @throws {RangeError | TypeError} for a name that is there already, and for a target that is none */
+  /**
+   * Does nothing after it was disposed of.
+   *
+   * @throws {RangeError | TypeError} for a name that is there already, and for a target that is none
+   */
   add(target: T): void;
   /**
    * No more calls go to it; those under way end as they would.
@@ -158,6 +162,7 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
       return routerFor(key);
     },
     add(target) {
+      if (disposed) return;
       add(target, clock.now());
       emit(onEvent, { type: 'added', name, target: target.name });
     },
@@ -212,14 +217,13 @@ export function loadBalancer<T extends Target>(options: LoadBalancerOptions<T>):
   }
 
   function callRoll(): Roll<Place<T>> {
-    // What a listener does now may make it out of date.
-    const called = (roll = rollOf(placesOf(), panicThreshold));
-    const { panics, up, all } = called;
+    const { panics, up, all } = (roll = rollOf(placesOf(), panicThreshold));
     if (panics !== panicking) {
       panicking = panics;
       emit(onEvent, { type: panics ? 'panic' : 'panic-over', name, up: up.length, targets: all.length });
     }
-    return called;
+    // A listener may have had somebody drained. Not kept then, so that the next call tells whether that ends the panic.
+    return roll ?? rollOf(placesOf(), panicThreshold);
   }
 
   function placesOf(): Place<T>[] {

@@ -59,6 +59,17 @@ test('a retry in panic goes on to the next priority too, and never to the last o
   }
 });
 
+test('finds the one that is up also where its share of the calls comes to nothing', () => {
+  for (const one of [0, 1]) {
+    const levels = [0, 1].map((priority) => ({ healthy: priority === one ? 1 : 0, total: 200 }));
+    const all = pool(...levels);
+    for (let i = 0; i < 20; i++) {
+      const found = eligible(rollOf(all, 0), rules, new Set());
+      assert.deepEqual([found.length, found[0]?.state, found[0]?.target.priority], [1, 'up', one]);
+    }
+  }
+});
+
 test('finds nobody where none is up and there is no panic', () => {
   const all = pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 });
   assert.equal(eligible(rollOf(all, 0), rules, new Set()).length, 0);
