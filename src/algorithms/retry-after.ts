@@ -12,9 +12,9 @@ const forms = [
 
 /**
  * How long a server asks to wait, in milliseconds: what the headers of a response say, or the value of `Retry-After`
- * by itself. Whole seconds, or a date in any form of HTTP; one that has passed gives 0. `undefined` for anything else.
- * Of several fields the first counts. A date is judged against the response's own `Date`, where there is one, since the
- * server's clock may differ from ours.
+ * by itself. Whole seconds, 2^53 - 1 at most, or a date in any form of HTTP; one that has passed gives 0. `undefined` for
+ * anything else. Of several fields the first counts. A date is judged against the response's own `Date`, where there is one,
+ * since the server's clock may differ from ours.
  *
  * Source: RFC 9110, sections 10.2.3 and 5.6.7.
  *
@@ -27,7 +27,7 @@ export function parseRetryAfter(
 ): Milliseconds | undefined {
   const headers = typeof value === 'object' ? value : undefined;
   const first = firstOf(headers ? headers.get('retry-after') : (value as string | null | undefined));
-  if (/^\d+$/.test(first)) return Number.isSafeInteger(Number(first)) ? Number(first) * 1_000 : undefined;
+  if (/^\d+$/.test(first)) return Math.min(Number(first), Number.MAX_SAFE_INTEGER) * 1_000;
   const { now = systemClock.wall(), date = headers?.get('date') } = options;
   const until = httpDate(first, now);
   return until === undefined ? undefined : Math.max(until - (httpDate(firstOf(date), now) ?? now), 0);

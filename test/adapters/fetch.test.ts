@@ -284,6 +284,12 @@ test('fails at once when Retry-After asks for more than is allowed, and says for
   assert.equal(server.requests.length, 2);
 });
 
+test('fails at once also for a Retry-After of more digits than a number holds [31, 32]', async () => {
+  const server = await serve((_, response) => void response.writeHead(503, { 'retry-after': '9'.repeat(20) }).end());
+  assert.equal((await resilientFetch()(server.origin)).status, 503);
+  assert.equal(server.requests.length, 1);
+});
+
 test('fails at once when Retry-After asks for more than is left of the whole time [32, 50]', async () => {
   const server = await serve((_, response) => void response.writeHead(503, { 'retry-after': '31' }).end());
   assert.equal((await resilientFetch(quick())(server.origin)).status, 503);
