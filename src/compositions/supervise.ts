@@ -11,7 +11,7 @@ import { systemRandom } from '../core/random.ts';
 export interface SuperviseOptions {
   /**
    * Starts what is supervised. The promise is its life: rejected, it has died, and is started again; fulfilled, it has done
-   * its work. The signal aborts when it is to end.
+   * its work. The signal, one for each life, aborts when it is to end.
    */
   start: (context: { signal: AbortSignal }) => PromiseLike<unknown>;
   /**
@@ -93,7 +93,8 @@ export function supervise(options: SuperviseOptions): Supervised {
   });
   typed('function')('supervise: start', start);
   const intensity = new RestartIntensity(maxRestarts, within);
-  const life = new AbortController();
+  /** Of the latest life: what listens to that of one that has died is let go of with it. */
+  let life = new AbortController();
   let state: 'new' | 'running' | 'waiting' | 'ended' = 'new';
   let timer: { cancel(): void } | undefined;
   let begun = 0;
@@ -129,8 +130,10 @@ export function supervise(options: SuperviseOptions): Supervised {
   function run(): void {
     state = 'running';
     begun = clock.now();
+    life = new AbortController();
+    const { signal } = life;
     // In an async function, so that what it throws is a death too.
-    (async () => start({ signal: life.signal }))().then(() => over(end), died);
+    (async () => start({ signal }))().then(() => over(end), died);
   }
 
   function died(error: unknown): void {

@@ -226,6 +226,19 @@ test('disposed of while it waits, or before it was started, it is over at once',
   assert.deepEqual([unstarted.lives.length, unstarted.ended()], [0, 'well']);
 });
 
+test('each life has a signal of its own: what listens to it is not kept once that has died', async () => {
+  const { clock, lives, supervised, die } = setUp({ maxRestarts: Infinity });
+  let heard = 0;
+  supervised.start();
+  for (let i = 0; i < 3; i++) {
+    lives[i]?.signal.addEventListener('abort', () => heard++);
+    if (i < 2) await die();
+    await clock.advance(100);
+  }
+  supervised[Symbol.dispose]();
+  assert.deepEqual([heard, lives.map(({ signal }) => signal.aborted)], [1, [false, false, true]]);
+});
+
 test('takes no options but good ones [7]', () => {
   const start = async (): Promise<void> => {};
   const bad: [options: unknown, error: RegExp][] = [
