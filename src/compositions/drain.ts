@@ -12,7 +12,10 @@ export interface DrainOptions {
    * than `deadline`. Default 0: it does not wait.
    */
   settle?: Milliseconds | undefined;
-  /** Takes no new work, and finishes what is under way. The signal aborts at the deadline: time to cut off the rest. */
+  /**
+   * Takes no new work, and finishes what is under way. The signal aborts at the deadline: time to cut off the rest. Not called
+   * where `ready` and `settle` take until then.
+   */
   finish: (context: { signal: AbortSignal }) => PromiseLike<unknown>;
   /** How long all of it may take, from the call on. */
   deadline: Milliseconds;
@@ -57,8 +60,10 @@ export async function drain(options: DrainOptions): Promise<{ clean: boolean }> 
   if (settle > 0 && settle >= deadline)
     throw new RangeError(`drain: settle must be less than deadline, ${deadline}, got ${settle}`);
   const ending = new AbortController();
+  let settling: { cancel(): void } | undefined;
   return new Promise((resolve, reject) => {
     const timer = clock.schedule(deadline, () => {
+      settling?.cancel();
       resolve({ clean: false });
       ending.abort(new TimeoutError({ name: 'drain', message: `not done in ${deadline} ms`, duration: deadline }));
     });
@@ -71,7 +76,9 @@ export async function drain(options: DrainOptions): Promise<{ clean: boolean }> 
     // Also of a function that is typed to give nothing.
     const told: unknown = ready(false);
     if (isThenable(told)) await told;
-    if (settle > 0) await new Promise<void>((resolve) => clock.schedule(settle, resolve));
+    // Its signal would tell it nothing any more.
+    if (ending.signal.aborted) return;
+    if (settle > 0) await new Promise<void>((resolve) => (settling = clock.schedule(settle, resolve)));
     await finish({ signal: ending.signal });
   }
 }

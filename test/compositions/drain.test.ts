@@ -108,6 +108,20 @@ test('a promise that ready gives is waited for, and what it fails with passed on
   assert.deepEqual(silent.log, [[1_000, 'clean', false]]);
 });
 
+test('begins nothing after the deadline, and leaves no timer', async () => {
+  // Ready answers so that it would settle until after the deadline, at the deadline, and after it.
+  for (const at of [950, 1_000, 1_500]) {
+    let told = (): void => {};
+    const { clock, log } = setUp({ ready: () => new Promise<void>((resolve) => (told = resolve)) as never });
+    await clock.advance(at);
+    told();
+    await clock.advance(Math.max(0, 1_000 - at));
+    assert.deepEqual([log, clock.pending], [[[1_000, 'clean', false]], 0]);
+    await clock.advance(1_000);
+    assert.deepEqual(log, [[1_000, 'clean', false]]);
+  }
+});
+
 test('takes no options but good ones [7]', async () => {
   const [ready, finish] = [() => {}, async () => {}];
   const bad: [options: unknown, error: RegExp][] = [
