@@ -183,10 +183,11 @@ export function healthCheck<T extends Target>(
   }
 
   function forget(target: string): void {
-    const { timer, running } = watches.get(target) as Watch;
+    const watch = watches.get(target);
     watches.delete(target);
-    timer?.cancel();
-    running?.timer.cancel();
-    running?.controller.abort(new AbandonedError({ name, message: 'no more checks' }));
+    watch?.timer?.cancel();
+    watch?.running?.timer.cancel();
+    // Who hears of that may dispose of it, which forgets all.
+    watch?.running?.controller.abort(new AbandonedError({ name, message: 'no more checks' }));
   }
 }

@@ -210,6 +210,25 @@ test('refuses to start with targets that are none, and goes on with those it had
   assert.equal(clock.pending, 0);
 });
 
+test('may be disposed of by a check that hears that its target is gone', async () => {
+  const clock = new ManualClock();
+  const targets = [...ab];
+  const health = healthCheck({
+    targets,
+    check: (_, { signal }) => {
+      signal.addEventListener('abort', () => health[Symbol.dispose]());
+      return new Promise(() => {});
+    },
+    timeout: 10_000,
+    clock,
+  });
+  health.start();
+  await clock.advance(2_000);
+  targets.length = 0;
+  await clock.advance(2_000);
+  assert.equal(clock.pending, 0);
+});
+
 test('with nobody to check there is nothing but the round', async () => {
   const clock = new ManualClock();
   const targets: Target[] = [];
