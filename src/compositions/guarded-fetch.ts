@@ -156,6 +156,9 @@ export function guardedFetch(
   maxAttempts: number,
   around: Around,
 ): typeof globalThis.fetch {
+  /** Of what policies hold, what callers have of it: some (coalesce, cache) give one response to several of them. */
+  const givenOf = new WeakMap<object, WeakRef<Response> | undefined>();
+
   return async (...asked) => {
     const request = prepare(...asked);
     const { method, url, repeatable, input, init, signal, source } = request;
@@ -185,9 +188,7 @@ export function guardedFetch(
       }
       if (cloned && source?.bodyUsed === false) cancelBody(source);
     }
-    // The caller gets another one again: what he drops could never be collected were it the one that policies keep.
-    const isHeld = tries.some((each) => each.isHeld && each.response === result);
-    const response = (isHeld && tellingBody(result as Response)?.response) || (result as Response);
+    const response = given(result as Response);
     if (throwOnFailure && response.status >= 400) throw httpError(response, false);
     return response;
 
@@ -201,6 +202,7 @@ export function guardedFetch(
       if (told === undefined) return got.response;
       got.response = told.response;
       got.isHeld = true;
+      givenOf.set(told.response, undefined);
       return held(told.response, told.done);
     }
 
@@ -218,6 +220,9 @@ export function guardedFetch(
           ...init,
           signal: controller?.signal ?? signal,
         });
+        // Tried again, it would give that again.
+        if (!response)
+          throw new Final(name, { cause: new TypeError(`${name}: fetch gave ${response}, not a response`) });
         if (signal.aborted) {
           cancelBody(response);
           throw signal.reason;
@@ -226,6 +231,7 @@ export function guardedFetch(
         tries.push(got);
         return got;
       } catch (error) {
+        if (error instanceof Final) throw error;
         const mayPass = signal.aborted || isTransient(error) || isFromFetch(error);
         const called = isAbort(error) && !signal.aborted;
         throw called || (repeatable && mayPass) ? error : new Final(name, { cause: error });
@@ -233,6 +239,14 @@ export function guardedFetch(
         // With a body that is held the try goes on.
         if (holdUntil === 'headers') signal.removeEventListener('abort', abort);
       }
+    }
+
+    /** Another one again: what callers drop could never be collected were it the one that policies keep. */
+    function given(response: Response): Response {
+      if (!givenOf.has(response)) return response;
+      const passed = givenOf.get(response)?.deref() ?? tellingBody(response)?.response ?? response;
+      givenOf.set(response, new WeakRef(passed));
+      return passed;
     }
 
     function refuse(): never {

@@ -104,6 +104,30 @@ test.each<[string, () => unknown, unknown]>([
   assert.equal(slots.running, 0);
 });
 
+test.each([
+  ['null', undefined],
+  ['undefined', 'headers'],
+  ['undefined', 'body'],
+] as const)('says so where somebody else’s fetch gives %s, once, held until %s', async (given, holdUntil) => {
+  let sent = 0;
+  const get = resilientFetch({
+    ...quick(),
+    holdUntil,
+    fetch: async () => {
+      sent++;
+      return (given === 'null' ? null : undefined) as never;
+    },
+  });
+  const { signal } = new AbortController();
+  for (const init of [{}, { signal }]) {
+    await assert.rejects(get('http://host.test/', init), {
+      name: 'TypeError',
+      message: `resilientFetch: fetch gave ${given}, not a response`,
+    });
+  }
+  assert.equal(sent, 2);
+});
+
 test('with holdUntil body an empty one holds nothing, as nobody reads it', async () => {
   const server = await serve((_, response) => void response.writeHead(201, { 'content-length': 0 }).end());
   const slots = bulkhead({ maxConcurrent: 1 });

@@ -8,6 +8,7 @@ import { pipeline } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
 import { circuitBreaker } from '../../src/policies/circuit-breaker.ts';
+import { coalesce } from '../../src/policies/coalesce.ts';
 import { fallback } from '../../src/policies/fallback.ts';
 import { retry } from '../../src/policies/retry.ts';
 import { timeout } from '../../src/policies/timeout.ts';
@@ -203,3 +204,24 @@ test("with holdUntil body the caller's abort ends the body, and frees the slot",
   await assert.rejects(reader.read(), (error) => error === reason);
   await until(() => slots.running === 0 && server.unfinished.size === 0);
 });
+
+test.each(['headers', 'body'] as const)(
+  'callers who share a run get one and the same response, held until %s',
+  async (holdUntil) => {
+    const server = await serve((_, response) => void response.end('whole'));
+    const slots = bulkhead({ maxConcurrent: 1 });
+    const get = resilientFetch({ pipeline: pipeline(coalesce().for('it'), slots), holdUntil });
+    const caller = new AbortController();
+    const left = assert.rejects(get(server.origin, { signal: caller.signal }), (error) => error === 'left');
+    const running = [1, 2, 3].map(() => get(server.origin));
+    caller.abort('left');
+    const responses = await Promise.all(running);
+    await left;
+    assert.equal(new Set(responses).size, 1);
+    // Who wants it for himself takes a clone of it before somebody reads it.
+    assert.deepEqual(await Promise.all(responses.map((each) => each.clone().text())), ['whole', 'whole', 'whole']);
+    assert.equal(await responses[0]?.text(), 'whole');
+    await until(() => slots.running === 0);
+    assert.equal(server.requests.length, 1);
+  },
+);
