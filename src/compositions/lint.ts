@@ -25,6 +25,8 @@ interface Rule {
   readonly reason: string;
   /** Right after all if one of these stands inside the inner one. */
   readonly unless?: readonly string[];
+  /** Right after all if one of these stands between the two. */
+  readonly past?: readonly string[];
   /** Wrong only if this holds of the two. */
   readonly when?: (outer: Part, inner: Part) => boolean;
 }
@@ -82,6 +84,8 @@ const rules: readonly Rule[] = [
     rule: 'timeout-inside-shorter',
     outer: ['timeout'],
     inner: ['timeout'],
+    // What is shared goes on for others, or in the background.
+    past: ['cache', 'coalesce'],
     when: (outer, inner) => (withinOf(outer) ?? Infinity) < (withinOf(inner) ?? 0),
     reason: 'it never fires: no try of a hanging task ends in time for another, and no breaker hears of it',
   },
@@ -128,11 +132,12 @@ export function lint(policy: Policy<unknown>, options: LintOptions = {}): readon
   });
   return notes;
 
-  function breaks({ outer, inner, unless = [], when = always }: Rule, i: number, j: number): boolean {
+  function breaks({ outer, inner, unless = [], past = [], when = always }: Rule, i: number, j: number): boolean {
     return (
       outer.includes(kindOf(row[i])) &&
       inner.includes(kindOf(row[j])) &&
       when(row[i] as Part, row[j] as Part) &&
+      !row.slice(i + 1, j).some((part) => past.includes(kindOf(part))) &&
       !row.slice(j + 1).some((part) => unless.includes(kindOf(part)))
     );
   }

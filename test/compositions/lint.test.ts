@@ -104,6 +104,12 @@ test('names a timeout that never fires, as the one outside is shorter', () => {
   assert.deepEqual(broken(limit(), never), []);
 });
 
+test('leaves a longer timeout alone inside what is shared: there the work goes on for others', () => {
+  const half = timeout({ name: 'half', duration: 500 });
+  for (const kind of ['cache', 'coalesce']) assert.deepEqual(broken(half, around(kind), limit()), []);
+  assert.deepEqual(broken(around('cache'), half, limit()), ['timeout-inside-shorter: half > timeout']);
+});
+
 test('names what saves the work where it is charged all the same', () => {
   assert.deepEqual(broken(slots(), around('coalesce')), ['shared-inside-limit: bulkhead > coalesce']);
 });
