@@ -6,7 +6,7 @@ export class KeyShift {
   readonly to: Placement;
   /** Keys that calls may have made at their old targets, and that need not be among those listed. */
   readonly touched: Map<string, PlacementKey>;
-  /** Keys that somebody has begun to move. */
+  /** Keys that somebody has begun to move, and that have not come over. */
   readonly tried: Set<string> = new Set();
   /** Keys that have moved, and that those who had them are still to forget. */
   readonly left: Map<string, PlacementKey> = new Map();
@@ -64,6 +64,7 @@ export class KeyShift {
 
   hasComeOver(id: string): void {
     this.moved.add(id);
+    this.tried.delete(id);
     this.touched.delete(id);
   }
 }

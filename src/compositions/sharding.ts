@@ -192,18 +192,14 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
     now.running = true;
     const stop = new AbortController();
     const interrupt = new Interrupt(signal, stop.signal);
-    const stopped = new Promise<boolean>((resolve) => {
-      signal?.addEventListener('abort', () => resolve(true), { signal: stop.signal });
-    });
+    signal?.addEventListener('abort', () => calls.giveUp(), { signal: stop.signal });
     try {
       await interrupt.wait(underWay);
       await walk(now);
       now.walked = true;
       // What may have been made at old targets meanwhile.
-      for (let left = [...now.touched]; left.length > 0; left = left.slice(batch))
-        await together(left, ([id, key]) => moveOne(now, key as K, id));
-      for (let left = [...now.left]; left.length > 0; left = left.slice(batch))
-        await together(left, ([id, key]) => clear(now, key as K, id));
+      await inBatches([...now.touched], ([id, key]) => moveOne(now, key as K, id));
+      await inBatches([...now.left], ([id, key]) => clear(now, key as K, id));
       placement = now.to;
       shift = undefined;
     } finally {
@@ -212,8 +208,8 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
       stop.abort();
     }
 
-    async function together<Each>(left: Each[], work: (each: Each) => Promise<void>): Promise<void> {
-      await done(left.slice(0, batch).map(work));
+    async function inBatches<Each>(all: Each[], work: (each: Each) => Promise<void>): Promise<void> {
+      for (let at = 0; at < all.length; at += batch) await done(all.slice(at, at + batch).map(work));
     }
 
     /** Waits for all of them, also when one fails. */
@@ -274,7 +270,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
 
     async function moveOne(now: KeyShift, key: K, id: string): Promise<void> {
       if (now.hasMoved(id)) return;
-      await calls.hold(id, key, stopped, async () => {
+      await calls.hold(id, key, signal, async () => {
         const heirs = now.heirs(key).map(targetOf);
         // What a move that failed has left there may have been removed from the old target since.
         if (now.tried.has(id)) for (const heir of heirs) await forget?.(key, heir);

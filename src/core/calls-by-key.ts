@@ -23,6 +23,8 @@ export class CallsByKey<K> {
   private readonly byId: Map<string, Calls<K>> = new Map();
   /** Of all calls under way. */
   private readonly contexts: Set<Context> = new Set();
+  /** Each lets go of a key. */
+  private readonly waiting: Set<() => void> = new Set();
   private readonly expired: () => RejectedError;
   /** Whose turn it is to enter: read by the guard in the same go. */
   private entering: Calls<K> | undefined = undefined;
@@ -74,8 +76,13 @@ export class CallsByKey<K> {
     return outcome;
   }
 
-  /** Holds the key, waits until no call of it runs, or `given` up, and then works. */
-  async hold(id: string, key: K, givenUp: Promise<boolean>, work: () => Promise<void>): Promise<void> {
+  /** Lets go of all keys whose calls are still waited for. */
+  giveUp(): void {
+    for (const leave of this.waiting) leave();
+  }
+
+  /** Holds the key, waits until no call of it runs, and then works; not when it is given up, or called off, before that. */
+  async hold(id: string, key: K, signal: AbortSignal | undefined, work: () => Promise<void>): Promise<void> {
     const calls = this.of(id, key);
     const line: WaitingLine<true> = new WaitingLine<true>({
       clock: systemClock,
@@ -85,16 +92,21 @@ export class CallsByKey<K> {
       expired: this.expired,
     });
     calls.line = line;
+    let giveUp: () => void = nothing;
     try {
       const empty = new Promise<boolean>((resolve) => {
+        giveUp = () => resolve(false);
         calls.empty = () => {
           calls.working = true;
-          resolve(false);
+          resolve(true);
         };
         if (calls.contexts.size === 0) calls.empty();
+        else if (signal?.aborted) giveUp();
+        else this.waiting.add(giveUp);
       });
-      if (!(await Promise.race([empty, givenUp]))) await work();
+      if (await empty) await work();
     } finally {
+      this.waiting.delete(giveUp);
       calls.line = undefined;
       calls.working = false;
       calls.empty = nothing;

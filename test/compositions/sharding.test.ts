@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { test } from 'vitest';
 import { HashRing } from '../../src/algorithms/hash-ring.ts';
 import type { Placement, PlacementKey } from '../../src/algorithms/placement.ts';
@@ -498,4 +501,51 @@ test('a router for a key of bytes stays with that key, whatever becomes of the b
     key.write(`key ${digit}`);
     assert.equal(await pipeline().execute(router.route((target) => target)), owner);
   }
+});
+
+test('keeps of a key that has moved little more than its name', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const keys = Array.from({ length: 20_000 }, (_, i) => `key-${i}`);
+  const shards = sharding({ placement: new HashRing({ nodes: ['a'] }), targets: [{ name: 'a' }, { name: 'b' }] });
+  const used = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = used();
+  let after = 0;
+  await shards.reshard({
+    to: new HashRing({ nodes: ['b'] }),
+    keys,
+    move: async () => {},
+    onProgress: ({ moved }) => {
+      if (moved === keys.length) after = used();
+    },
+  });
+  assert.ok(after > 0 && (after - before) / keys.length < 200);
+});
+
+test('a stop lets go of any number of keys whose calls it waits for, with few listeners', async () => {
+  const keys = Array.from({ length: 50 }, (_, i) => `key-${i}`);
+  const shards = sharding({ placement: new HashRing({ nodes: ['a'] }), targets: [{ name: 'a' }, { name: 'b' }] });
+  const ends: (() => void)[] = [];
+  const calls = keys.map((key) =>
+    pipeline().execute(shards.forKey(key).route(() => new Promise<void>((resolve) => ends.push(resolve)))),
+  );
+  const controller = new AbortController();
+  const { signal } = controller;
+  const moved: string[] = [];
+  const to = new HashRing({ nodes: ['b'] });
+  const move = async (key: string): Promise<void> => void moved.push(key);
+  const resharding = shards.reshard({ to, keys, move, signal });
+  await new Promise(setImmediate);
+  assert.ok(getEventListeners(signal, 'abort').length < 5);
+  controller.abort();
+  await assert.rejects(resharding, { name: 'AbortError' });
+  assert.equal(getEventListeners(signal, 'abort').length, 0);
+  for (const end of ends) end();
+  await Promise.all(calls);
+  assert.deepEqual(moved, []);
+  await shards.reshard({ to, keys, move });
+  assert.deepEqual(moved, keys);
 });
