@@ -22,6 +22,8 @@ export class Throttling {
   readonly #options: ThrottlingOptions;
   /** Requests, those accepted marked; for each priority seen in the window. */
   readonly #windows = new Map<number, CallWindow>();
+  /** When there are so many, those that are empty are looked for: rarely, as there may be many priorities. */
+  #enough = 16;
 
   constructor(options: ThrottlingOptions) {
     this.#options = options;
@@ -40,8 +42,11 @@ export class Throttling {
   record(accepted: boolean, now: Milliseconds, priority = 0): void {
     let window = this.#windows.get(priority);
     if (window === undefined) {
-      // However many priorities there are, only those of the window take room.
-      this.#forget(now);
+      // However many priorities there are, only those of the window take room, and as many again.
+      if (this.#windows.size >= this.#enough) {
+        this.#forget(now);
+        this.#enough = Math.max(16, 2 * this.#windows.size);
+      }
       window = new CallWindow({ duration: this.#options.window });
       this.#windows.set(priority, window);
     }

@@ -52,3 +52,11 @@ test('keeps no priority longer than its calls, however many there are', () => {
   for (let priority = 0; priority < 1_800; priority++) assert.equal(calls.rejectionProbability(2_000, priority), 0);
   assert.equal(calls.rejectionProbability(2_000, 1_999), 1 / 2);
 });
+
+test('a hundred thousand priorities at once cost time in proportion to their number', () => {
+  const calls = new Throttling({ k: 2, window: 1_000, minCalls: 1 });
+  // Looked through for each new one, they would take minutes.
+  for (let priority = 0; priority < 100_000; priority++) calls.record(false, 0, priority);
+  assert.equal(calls.rejectionProbability(0, 99_999), 1 / 2);
+  assert.equal(calls.idle(1_000), true);
+});
