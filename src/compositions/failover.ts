@@ -154,9 +154,16 @@ export function failover<T extends Target>(options: FailoverOptions<T>): Failove
   };
 
   function onward<R>(task: Routed<T, R>, context: Context, tried: Set<T>, before?: Outcome): Promise<R> {
-    return switching && !calls.isAround(context)
-      ? gate.execute((inner) => onward(task, inner, tried, before), context)
-      : go(task, context, tried, before);
+    if (!switching || calls.isAround(context)) return go(task, context, tried, before);
+    let waits = true;
+    const entered = (inner: Context): Promise<R> => {
+      waits = false;
+      return onward(task, inner, tried, before);
+    };
+    const outcome = gate.execute(entered, context);
+    // Who leaves meanwhile does not get what was to be tried again, nor does anybody else.
+    if (before?.ok) outcome.catch(() => waits && dispose(before.value));
+    return outcome;
   }
 
   function go<R>(task: Routed<T, R>, context: Context, tried: Set<T>, before: Outcome | undefined): Promise<R> {

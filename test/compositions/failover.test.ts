@@ -352,6 +352,34 @@ test('a held call can be called off, and one without the time to wait is turned 
   assert.deepEqual(log, ['a']);
 });
 
+test('lets go of a value that is to be tried again when its caller leaves while it is held', async () => {
+  const clock = new ManualClock();
+  const nodes = failover({ targets: [a, b], clock, classify: ({ ok }) => (ok ? 'failure' : 'success') });
+  const { task, end } = slowly(clock);
+  const gone: string[] = [];
+  const { signal, abort } = ((each) => ({ signal: each.signal, abort: () => each.abort('left') }))(
+    new AbortController(),
+  );
+  const values = async (node: Node) => {
+    const name = await task(node);
+    return { name, [Symbol.dispose]: () => void gone.push(name) };
+  };
+  const [leaves, stays] = [call(nodes, values, { signal }), call(nodes, values)];
+  const switching = nodes.switchTo('b', {
+    confirm: () => new Promise((resolve) => clock.schedule(100, () => resolve(1))),
+  });
+  await end();
+  assert.deepEqual(gone, []);
+  abort();
+  await assert.rejects(leaves, (error) => error === 'left');
+  assert.deepEqual(gone, ['a']);
+  await clock.advance(100);
+  await switching;
+  await end();
+  assert.equal(((await stays) as Node).name, 'b');
+  assert.deepEqual(gone, ['a', 'a']);
+});
+
 test('a failure during a switch moves nothing, but the call goes on where it is then right', async () => {
   const clock = new ManualClock();
   const nodes = failover({ targets: [a, b], clock });
