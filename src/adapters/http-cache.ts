@@ -1,10 +1,12 @@
 import CachePolicy from 'http-cache-semantics';
+import { type Asked, described, urlOf, withoutHash } from '../algorithms/asked.ts';
 import { LruCache } from '../algorithms/lru-cache.ts';
 import { flat, isRequest } from '../algorithms/request.ts';
 import { TinyLfuCache } from '../algorithms/tinylfu-cache.ts';
-import { cancelBody, copyingBody, drainBody, dressed } from '../core/body.ts';
+import { cancelBody, copyingBody, drainBody, remade } from '../core/body.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { emit, type Listener } from '../core/events.ts';
+import { HttpError } from '../core/http-error.ts';
 import { checked, duration, objectWith, positive, typed } from '../core/options.ts';
 import type { Milliseconds } from '../core/policy.ts';
 
@@ -36,15 +38,6 @@ export interface CachingFetchEvent {
   readonly url: string;
 }
 
-/** A request that may be answered by what is kept, as the rules see it. */
-interface Asked {
-  readonly url: string;
-  readonly method: 'GET';
-  readonly headers: Record<string, string>;
-  /** Nothing may be sent. */
-  readonly only: boolean;
-}
-
 type Send = (headers?: Record<string, string>) => Promise<Response>;
 
 interface Entry {
@@ -68,22 +61,6 @@ const strictShared = /\b(?:must-revalidate|no-cache|proxy-revalidate)\b|^(?!.*\b
 const personal: readonly string[] = ['authorization', 'cookie'];
 /** About the message they come in, not about what is kept: RFC 9111, section 3.2. */
 const ofMessage = /^(?:connection|keep-alive|te|trailer|transfer-encoding|upgrade|content-(?:length|encoding|range))$/;
-/** By these a caller does himself what a cache does. */
-const own: readonly string[] = [
-  'range',
-  'if-none-match',
-  'if-modified-since',
-  'if-match',
-  'if-unmodified-since',
-  'if-range',
-];
-/** What `cache` of a request asks for, in the words of a header. */
-const modes: Partial<Record<RequestCache, string>> = {
-  reload: 'no-cache',
-  'no-cache': 'no-cache',
-  'force-cache': 'max-stale',
-  'only-if-cached': 'max-stale, only-if-cached',
-};
 /** Responses of one URL that depend on headers of the request. */
 const mostVariants = 10;
 
@@ -142,10 +119,10 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     const method = (init?.method ?? source?.method ?? 'GET').toUpperCase();
     const sendAs = (as: RequestInit | undefined): Promise<Response> => (fetch ?? globalThis.fetch)(input, as);
     const send: Send = (headers) => sendAs(headers ? { ...init, headers } : init);
-    const asked = method === 'GET' ? described(plain(input, init)) : undefined;
+    const asked = method === 'GET' ? described(input, init) : undefined;
     if (asked === undefined) {
       const response = await send();
-      if (!safe.includes(method) && response.status < 400) invalidate(source?.url ?? new Request(input).url, response);
+      if (!safe.includes(method) && response.status < 400) invalidate(urlOf(input), response);
       return response;
     }
     const signal = init?.signal === undefined ? source?.signal : init.signal;
@@ -155,7 +132,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
       const { response, revalidation } = entry.policy.evaluateRequest(asked);
       if (response !== undefined && !(entry.policy.stale() && forbids.test(directives(entry.headers)))) {
         // Nobody waits for that, and nobody ends it.
-        if (revalidation !== undefined) {
+        if (revalidation !== undefined && !asked.only) {
           refresh(entry, asked, (headers) => sendAs({ ...init, ...(headers && { headers }), signal: null }));
         }
         return given(entry, asked, entry.policy.stale() ? 'stale' : 'hit');
@@ -174,9 +151,14 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     const began = ++sent;
     let response: Response;
     try {
-      response = await send(entry.policy.revalidationHeaders(asked) as Record<string, string>);
+      response = await send(conditions(entry, asked));
     } catch (error) {
-      if (isWanted() && mayStandIn(entry, asked)) return given(entry, asked, 'stale');
+      const answer = error instanceof HttpError ? error.response : undefined;
+      const isFailure = answer === undefined || failures.includes(answer.status);
+      const standsIn = isFailure && isWanted() && mayStandIn(entry, asked);
+      if (!isFailure) put(asked, undefined, began);
+      if (answer && (standsIn || !isWanted())) cancelBody(answer);
+      if (standsIn) return given(entry, asked, 'stale');
       throw error;
     }
     if (failures.includes(response.status) && isWanted() && mayStandIn(entry, asked)) {
@@ -259,37 +241,12 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     tell(type, asked);
     const aged = new Headers(headers);
     aged.set('age', `${Math.max(0, Math.floor(policy.age()))}`);
-    return dressed(new Response(body.byteLength > 0 ? body : null, { headers: aged }), face);
+    return remade(face, body.byteLength > 0 ? body : null, aged, Response);
   }
 
   function tell(type: CachingFetchEvent['type'], { url }: Asked): void {
     if (onEvent) emit(onEvent, { type, name, url });
   }
-}
-
-/** What may be asked of a cache; of anything else it keeps out of the way. */
-function described(request: Request): Asked | undefined {
-  const { url, redirect, cache } = request;
-  const headers = Object.fromEntries(request.headers);
-  if (!/^https?:/.test(url) || redirect !== 'follow' || cache === 'no-store') return undefined;
-  if (own.some((field) => field in headers)) return undefined;
-  const says = [headers['cache-control'], modes[cache]]
-    .filter((each) => each !== undefined)
-    .join(', ')
-    .toLowerCase();
-  if (says !== '') headers['cache-control'] = says;
-  return { url: withoutHash(url), method: 'GET', headers, only: /\bonly-if-cached\b/.test(says) };
-}
-
-function withoutHash(url: string): string {
-  return url.replace(/#.*/s, '');
-}
-
-/** As the platform's own, whoever made it; without the signal, which would get a listener. */
-function plain(input: string | URL | Request, init: RequestInit | undefined): Request {
-  if (!isRequest(input) || input instanceof Request) return new Request(input, { ...init, signal: null });
-  const { url, headers, redirect, cache } = input;
-  return new Request(url, { redirect, cache, ...init, headers: init?.headers ?? [...headers], signal: null });
 }
 
 function directives(headers: Headers): string {
@@ -317,21 +274,28 @@ function areOthers(kept: Headers, now: Headers): boolean {
 /** RFC 9111, section 3.2: the headers of what is kept, with what a 304 says in their place. */
 function renewed(kept: Headers, now: Headers): Headers {
   const headers = new Headers(kept);
-  // It comes from the server itself, unless it says how old it is.
+  // It comes from the server itself, and now, unless it says how old it is.
   headers.delete('age');
+  headers.delete('date');
   const fields = [...now].filter(([field]) => !ofMessage.test(field));
   for (const [field] of fields) headers.delete(field);
   for (const [field, value] of fields) headers.append(field, value);
   return headers;
 }
 
-/** Whether the response is one to such a request. */
-function isFor({ asked, headers }: Entry, { headers: now }: Asked): boolean {
+/** By what to ask whether what is kept is still good. Another site may not allow it to a page, whose own cache does it. */
+function conditions({ policy, face }: Entry, asked: Asked): Record<string, string> | undefined {
+  return face.type === 'cors' ? undefined : (policy.revalidationHeaders(asked) as Record<string, string>);
+}
+
+/** Whether the response is one to such a request. A page is not shown what another site's depends on: it may be anything. */
+function isFor({ asked, headers, face }: Entry, { headers: now }: Asked): boolean {
+  const hidden = face.type === 'cors' ? Object.keys({ ...asked, ...now }) : [];
   const vary =
     headers
       .get('vary')
       ?.toLowerCase()
-      .split(/\s*,\s*/) ?? [];
+      .split(/\s*,\s*/) ?? hidden.filter((field) => field !== 'cache-control');
   return [...vary, ...personal].every((field) => asked[field] === now[field]);
 }
 

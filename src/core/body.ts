@@ -77,8 +77,7 @@ export function tellingBody(response: Response): { response: Response; done: Pro
   collected.register(body, reader);
   // Whoever waits hears of a failure; nobody may be waiting.
   reader.closed.catch(nothing);
-  const Same = response.constructor as typeof Response;
-  return { response: dressed(new Same(body, { headers: response.headers }), response), done: reader.closed };
+  return { response: remade(response, body), done: reader.closed };
 }
 
 /**
@@ -107,8 +106,7 @@ export function copyingBody(
     else if (parts !== undefined) whole(joined(parts, length));
   });
   collected.register(body, reader);
-  const Same = response.constructor as typeof Response;
-  return dressed(new Same(body, { headers: response.headers }), response);
+  return remade(response, body);
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
@@ -155,8 +153,23 @@ function passedOn(
   );
 }
 
+/** Statuses that a response with a body cannot be made with. */
+const bodiless: readonly number[] = [204, 205, 304];
+
+/** The same response with another body. */
+export function remade(
+  face: Response,
+  body: BodyInit | null,
+  headers: Headers = face.headers,
+  Same: typeof Response = face.constructor as typeof Response,
+): Response {
+  // What it says by its own properties is not seen by what sends it on, as a worker or a server does.
+  const canSay = face.status >= 200 && face.status <= 599 && !(body && bodiless.includes(face.status));
+  return dressed(new Same(body, { headers, status: canSay ? face.status : 200 }), face);
+}
+
 /** What a response made by hand cannot say of itself; also a status above 599, which servers do send. */
-export function dressed(response: Response, { status, statusText, ok, url, redirected, type }: Response): Response {
+function dressed(response: Response, { status, statusText, ok, url, redirected, type }: Response): Response {
   const clone = (): Response => dressed(Object.getPrototypeOf(response).clone.call(response), response);
   return Object.defineProperties(response, {
     status: { value: status },
