@@ -35,11 +35,12 @@ export class KeyShift {
 
   /** Where a key is now. */
   placementOf(id: string): Placement {
-    return this.moved.has(id) || (this.walked && !this.touched.has(id)) ? this.to : this.from;
+    return this.isOver(id) ? this.to : this.from;
   }
 
-  hasMoved(id: string): boolean {
-    return this.moved.has(id);
+  /** Whether a key is at its new targets, if it is anywhere: it has moved there, or was made there. */
+  isOver(id: string): boolean {
+    return this.moved.has(id) || (this.walked && !this.touched.has(id));
   }
 
   /** The names that are to get a key they have not. */

@@ -269,7 +269,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
     }
 
     async function moveOne(now: KeyShift, key: K, id: string): Promise<void> {
-      if (now.hasMoved(id)) return;
+      if (now.isOver(id)) return;
       await calls.hold(id, key, signal, async () => {
         const heirs = now.heirs(key).map(targetOf);
         // What a move that failed has left there may have been removed from the old target since.
@@ -281,7 +281,7 @@ export function sharding<T extends Target>(options: ShardingOptions<T>): Shardin
         if (forget !== undefined) now.left.set(id, key);
         await clear(now, key, id);
       });
-      if (!now.hasMoved(id)) signal?.throwIfAborted();
+      if (!now.isOver(id)) signal?.throwIfAborted();
     }
 
     async function clear(now: KeyShift, key: K, id: string): Promise<void> {

@@ -160,3 +160,17 @@ test('nothing more is begun after the stop, also by moves that still wait for ca
   assert.deepEqual(log, []);
   assert.equal(shards.owners(one)[0]?.name, before.owner(one));
 });
+
+test('resumed, it moves no key that was made at its new target, also where that is listed', async () => {
+  const { after, keys, shards, log, move, call, controller, stop } = setUp();
+  const [one, two] = keys;
+  let end = (): void => {};
+  const busy = pipeline().execute(shards.forKey(one).route(() => new Promise<void>((resolve) => (end = resolve))));
+  await stop(shards.reshard({ to: after, keys: [], move, signal: controller.signal }));
+  assert.equal(await call(two), 'c');
+  end();
+  await busy;
+  const forgotten: string[] = [];
+  await shards.reshard({ to: after, keys: [one, two], move, forget: async (key) => void forgotten.push(key) });
+  assert.deepEqual([log, forgotten], [[one], [one]]);
+});

@@ -120,9 +120,9 @@ function setUp({ before, after, calls, batch, takes, fail, replicas, lists }: Hi
     let before: string | undefined;
     let from: string | undefined;
     await pause(10);
-    const all = [...model.keys()];
+    /** Each try lists what there is as it begins, keys made since the first one too. */
     async function* slowly() {
-      for (const key of all) {
+      for (const key of [...model.keys()]) {
         if (lists > 0) await pause(lists);
         yield key;
       }
