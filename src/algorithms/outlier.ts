@@ -200,11 +200,11 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
     // After a step back of the clock it is out as long as if it had been ejected now. Small ones are usual: who asks by a
     // coarse clock is a little behind who tells.
     host.until = Math.min(host.until, now + host.duration);
+    // Who has returned stays in, also where the clock then steps back to before that: others may be out by now.
+    if (!host.out) return false;
     if (host.until > now) return true;
-    if (host.out) {
-      host.out = false;
-      emit(onEvent, { type: 'returned', name, target: host.name });
-    }
+    host.out = false;
+    emit(onEvent, { type: 'returned', name, target: host.name });
     return false;
   }
 

@@ -175,6 +175,14 @@ test('refuses options of an ejection that make no sense [7]', () => {
   assert.throws(() => outlierEjection({ ratio: 1 } as OutlierEjectionOptions), TypeError);
 });
 
+test('one that has returned stays in where the clock then steps back, so that it is not out beside another', () => {
+  const { record, out } = ejection({ consecutiveFailures: 1, ejection: 100 }, 2);
+  record(0, 'failure', 1, 1_000);
+  assert.deepEqual(out(1_100), []);
+  record(1, 'failure', 1, 1_110);
+  assert.deepEqual(out(1_050), ['h1']);
+});
+
 test("one that was removed while it was out takes nobody else's place, and is still out if it comes back", () => {
   const { record, health } = ejection({ consecutiveFailures: 2, ejection: 200_000 }, 4);
   const ask = (names: string[], now: number): string[] => names.filter((name) => health.state(name, now) !== 'up');
