@@ -171,7 +171,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     const headers = renewed(entry.headers, response.headers);
     const policy = new Policy(asked, told({ status: entry.face.status, headers }), { shared });
     const current = { ...entry, policy, headers };
-    put(asked, policy.storable() ? current : undefined, began);
+    put(asked, isKeepable(policy, headers) ? current : undefined, began);
     return given(current, asked, 'validated');
   }
 
@@ -192,7 +192,7 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
     const policy = new Policy(asked, told(response), { shared });
     const lasts = policy.timeToLive() > 0 || headers.has('etag') || headers.has('last-modified');
     // What another URL answered is not for this one: the way there may change.
-    const may = policy.storable() && lasts && !redirected && !headers.get('vary')?.includes('*');
+    const may = isKeepable(policy, headers) && lasts && !redirected;
     if (failures.includes(status) || !may || Number(headers.get('content-length') ?? 0) > maxWeight) {
       if (!failures.includes(status)) put(asked, undefined, began);
       if (!wanted) cancelBody(response);
@@ -249,8 +249,20 @@ export function cachingFetch(options: CachingFetchOptions = {}): typeof globalTh
   }
 }
 
+/** What depends on more than requests say is for no other one. */
+function isKeepable(policy: CachePolicy, headers: Headers): boolean {
+  return policy.storable() && !headers.get('vary')?.includes('*');
+}
+
+/** In small letters, and each once: of several the first counts (RFC 9111, section 4.2.1). What is quoted is one thing. */
 function directives(headers: Headers): string {
-  return headers.get('cache-control')?.toLowerCase() ?? '';
+  const all = new Map<string, string>();
+  for (const [each, name = ''] of (headers.get('cache-control') ?? '').matchAll(
+    /([^\s,="]+)\s*(?:=\s*(?:"[^"]*"?|[^,]*))?/g,
+  )) {
+    if (!all.has(name.toLowerCase())) all.set(name.toLowerCase(), each.toLowerCase().replace(/,/g, ' '));
+  }
+  return [...all.values()].join(', ');
 }
 
 /**

@@ -158,3 +158,34 @@ test('a response says its status also to what looks behind its face', async () =
   const odd = Object.defineProperty(new Response('odd'), 'status', { value: 999 });
   assert.equal((await resilientFetch({ holdUntil: 'body', fetch: async () => odd })(url)).status, 999);
 });
+
+test.each([
+  ['max-age=0, Max-Age=60', false],
+  ['max-age=60, max-age=0', true],
+  ['max-age="60"', true],
+  ['max-age = 60', true],
+  ['max-age=60, of="another, no-store"', true],
+  ['max-age=0, of="another, max-age=60"', false],
+  ['max-age=60, of="open, no-store', true],
+  ['max-age=60, no-cache="set-cookie, x-own"', false],
+  [`${'a="'.repeat(4_000)}, max-age=60`, true],
+])('of what is said more than once the first counts, and what is quoted is one thing: %.40s', async (says, isFresh) => {
+  const it = setUp((_, count) => new Response(`${count}`, { headers: { 'cache-control': says, etag: '"1"' } }));
+  assert.deepEqual([await it.text(), await it.text()], ['1', isFresh ? '1' : '2']);
+});
+
+test('what a 304 says to depend on more than requests say is kept no longer', async () => {
+  const headers = { 'cache-control': 'max-age=10', etag: '"1"' };
+  const it = setUp(
+    (asked, count) => {
+      if (count > 2) return new Response(null, { status: 503 });
+      if (asked.has('if-none-match')) return new Response(null, { status: 304, headers: { ...headers, vary: '*' } });
+      return new Response('it', { headers });
+    },
+    { staleIfError: 60_000 },
+  );
+  await it.text();
+  await it.clock.advance(11_000);
+  assert.equal(await it.text(), 'it');
+  assert.equal((await it.get(url)).status, 503);
+});
