@@ -25,8 +25,9 @@ export function bytesOf(data: string | Uint8Array): Uint8Array {
 }
 
 function checkedBytes(data: Uint8Array): Uint8Array {
-  // Not instanceof: another realm has a Uint8Array of its own.
-  if (ArrayBuffer.isView(data)) return data;
+  if (data instanceof Uint8Array) return data;
+  // Another realm has a Uint8Array of its own. Other views have no bytes to be read one by one.
+  if (ArrayBuffer.isView(data) && data[Symbol.toStringTag] === 'Uint8Array') return data;
   throw new TypeError(`a key must be a string or a Uint8Array, got ${shown(data)}`);
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { runInNewContext } from 'node:vm';
 import { test } from 'vitest';
 import { crc16, crc32 } from '../../src/core/crc.ts';
 import { fnv1a, murmur3 } from '../../src/core/hash.ts';
@@ -119,4 +120,14 @@ test('a seed makes another hash of it, and 0 is the seed unless one is given', (
   }
   assert.equal(xxhash64('key', 0n), xxhash64('key'));
   assert.equal(xxhash64('key', -1n), xxhash64('key', 2n ** 64n - 1n));
+});
+
+test('takes strings and bytes, of another realm too, and no other view: its numbers are not its bytes', () => {
+  const bytes = new Uint8Array([1, 2, 3]);
+  for (const [name, hash] of Object.entries(hashes)) {
+    assert.equal(hash(runInNewContext('new Uint8Array([1, 2, 3])')), hash(bytes), name);
+    assert.equal(hash(Buffer.from(bytes)), hash(bytes), name);
+    for (const other of [new DataView(bytes.buffer), new Uint16Array(2), new Int8Array(2), bytes.buffer, [1, 2, 3], 1])
+      assert.throws(() => hash(other as Uint8Array), TypeError, name);
+  }
 });
