@@ -7,9 +7,9 @@ import { changed, rounding, type WindowMeterOptions, windowLimits } from './wind
  * Admits `limit` in the last `interval`, and never more: it remembers when each of them was.
  *
  * At most `limit` in any stretch of one `interval`, its end not included; the strictest of the meters. It wastes nothing:
- * under constant demand it admits all that such a bound allows. O(1) in time; 16 bytes for each admission of the last
- * `interval`, those of one instant being one, so at most `16 × limit` where costs are 1 or more. Memory is kept once it is
- * taken.
+ * under constant demand it admits all that such a bound allows. To admit is O(1) in time; to say how long a wait will be
+ * takes as long as it takes to count what must be forgotten first. 16 bytes for each admission of the last `interval`,
+ * those of one instant being one, so at most `16 × limit` where costs are 1 or more. Memory is kept once it is taken.
  *
  * A reservation comes behind those before it. A cancelled one gives back its cost, less all that was reserved after it if
  * any of that has to wait for longer. A clock that steps back gives nothing for the time it repeats. `update` keeps what
