@@ -40,7 +40,7 @@ export function rollOf<E extends Endpoint>(endpoints: Iterable<E>, panicThreshol
     else those.push(endpoint);
   }
   if (byPriority.size < 2) {
-    const panics = up.length < panicThreshold * all.length;
+    const panics = up.length / all.length < panicThreshold;
     return { all, up, open: panics ? all : up, panics, levels: [] };
   }
   const priorities = [...byPriority].sort(([a], [b]) => a - b);

@@ -186,7 +186,7 @@ export function outlierEjection<T extends Target>(options: OutlierEjectionOption
       all++;
       if (isOutNow) out++;
     }
-    if (out >= Math.max(1, Math.floor(maxEjectedRatio * all)) || out + 1 >= all) return;
+    if ((out > 0 && (out + 1) / all > maxEjectedRatio) || out + 1 >= all) return;
     host.times++;
     host.row = 0;
     const duration = Math.min(ejection * host.times, Math.max(ejection, maxEjection));

@@ -28,7 +28,8 @@ export function priorityShares(levels: readonly PriorityLevel[], panicThreshold 
     total === 0 ? 0 : Math.min(100, Math.floor((overprovision * healthy) / total)),
   );
   const together = Math.min(100, sum(able));
-  const ill = levels.map(({ healthy, total }) => healthy < panicThreshold * total);
+  // A quotient is the very number that is written for it, a product is not: 0.57 · 100 is less than 57.
+  const ill = levels.map(({ healthy, total }) => healthy / total < panicThreshold);
   if (together === 0) return { load: inProportion(levels), panic: ill };
   let left = 100;
   const load = able.map((health) => {

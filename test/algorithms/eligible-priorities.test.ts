@@ -70,6 +70,20 @@ test('finds the one that is up also where its share of the calls comes to nothin
   }
 });
 
+test('panics below the threshold, and not at it, whatever its product with the number of targets comes to', () => {
+  for (const [healthy, total, threshold] of [
+    [11, 20, 0.55],
+    [7, 25, 0.28],
+    [57, 100, 0.57],
+  ] as const) {
+    assert.equal(rollOf(pool({ healthy, total }), threshold).panics, false);
+    assert.equal(rollOf(pool({ healthy: healthy - 1, total }), threshold).panics, true);
+    const far = { healthy: 0, total: 1 };
+    assert.equal(rollOf(pool({ healthy, total }, far), threshold).levels[0]?.panics, false);
+    assert.equal(rollOf(pool({ healthy: healthy - 1, total }, far), threshold).levels[0]?.panics, true);
+  }
+});
+
 test('finds nobody where none is up and there is no panic', () => {
   const all = pool({ healthy: 0, total: 2 }, { healthy: 0, total: 1 });
   assert.equal(eligible(rollOf(all, 0), rules, new Set()).length, 0);

@@ -183,6 +183,20 @@ test('one that has returned stays in where the clock then steps back, so that it
   assert.deepEqual(out(1_050), ['h1']);
 });
 
+test('as many are out as the share says, also where its product is a little less', () => {
+  for (const [ratio, count, most] of [
+    [0.57, 100, 57],
+    [0.29, 100, 29],
+    [0.1, 19, 1],
+    [0.3, 10, 3],
+    [0, 10, 1],
+  ] as const) {
+    const { record, out } = ejection({ consecutiveFailures: 1, maxEjectedRatio: ratio }, count);
+    for (let host = 0; host < count; host++) record(host, 'failure', 1, 1);
+    assert.equal(out(1).length, most);
+  }
+});
+
 test("one that was removed while it was out takes nobody else's place, and is still out if it comes back", () => {
   const { record, health } = ejection({ consecutiveFailures: 2, ejection: 200_000 }, 4);
   const ask = (names: string[], now: number): string[] => names.filter((name) => health.state(name, now) !== 'up');
