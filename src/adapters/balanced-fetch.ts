@@ -5,7 +5,7 @@ import {
   outlierEjection as outlierHealth,
 } from '../algorithms/outlier.ts';
 import { leastLoaded } from '../algorithms/pick-latency.ts';
-import { isRequest, type Preparation } from '../algorithms/request.ts';
+import { apart, isInPage, isRequest, type Preparation } from '../algorithms/request.ts';
 import { Rests } from '../algorithms/rests.ts';
 import {
   type ForeignFetch,
@@ -185,10 +185,13 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     const url = new URL(isRequest(input) ? input.url : input, virtual);
     if (url.origin !== virtual)
       throw new TypeError(`${name}: the URL must be relative, or begin with ${virtual}, got ${shown(url.href)}`);
-    // Its body can only be read as a stream, which what outlives its page cannot be.
     const asked = isRequest(init) ? init : input;
-    if (isRequest(asked) && asked.keepalive && asked.body)
-      throw new TypeError(`${name}: a Request with keepalive cannot have a body, give it by init`);
+    const hasBody = isRequest(asked) && asked.body !== null && asked.method !== 'GET' && asked.method !== 'HEAD';
+    const other = isRequest(init) ? undefined : init;
+    if (hasBody && isInPage() && (other?.body ?? undefined) === undefined) return send(url, await apart(asked, other));
+    // Its body can only be read as a stream, which these cannot have.
+    if (hasBody && (asked.keepalive || asked.mode === 'no-cors'))
+      throw new TypeError(`${name}: a Request with keepalive or no-cors cannot have a body, give it by init`);
     return send(isRequest(input) ? input : url, init);
   };
   const members: Balancing = {

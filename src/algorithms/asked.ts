@@ -1,4 +1,4 @@
-import { isRequest } from './request.ts';
+import { isInPage, isRequest } from './request.ts';
 
 /** A request that may be answered by what is kept, as the rules see it. */
 export interface Asked {
@@ -62,7 +62,7 @@ function plain(input: string | URL | Request, init: RequestInit | undefined): Re
 
 /** A `balancedFetch` takes relative URLs also where there is no page that they could be relative to. */
 function whole(url: string | URL): string | URL {
-  return 'location' in globalThis || URL.canParse(url) ? url : new URL(url, 'http://origins.invalid');
+  return isInPage() || URL.canParse(url) ? url : new URL(url, 'http://origins.invalid');
 }
 
 /** Where a request goes to. */

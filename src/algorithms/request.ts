@@ -67,6 +67,22 @@ export function addressed(input: string | Request, address: string): string | Re
   return isRequest(input) ? new (input.constructor as typeof Request)(address, input) : address;
 }
 
+/** Or in a worker of one. */
+export function isInPage(): boolean {
+  return (globalThis as { location?: unknown }).location !== undefined;
+}
+
+/**
+ * What a request with a body says, apart: in a page it can only be sent to another address so. As a stream it would need
+ * HTTP/2, and leave to be one; not every browser sends that at all.
+ */
+export async function apart(request: Request, init: RequestInit | undefined): Promise<RequestInit> {
+  const { method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive } =
+    request;
+  const said = { method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive };
+  return { ...said, signal: request.signal, ...(init && flat(init)), body: await request.blob() };
+}
+
 /** With what it has inherited, which `fetch` reads too, and copying would lose; headers that can be read once are a list. */
 export function flat(init: RequestInit): RequestInit {
   const all: Record<string, unknown> = {};

@@ -198,7 +198,8 @@ export function guardedFetch(
       sentTo = address ?? url;
       const got = await send(context, address);
       if (isTransient(got.response)) throw httpError(got.response, repeatable);
-      const told = holdUntil === 'body' ? tellingBody(got.response) : undefined;
+      // Nobody reads the body of a HEAD, though Chromium shows one.
+      const told = holdUntil === 'body' && method !== 'HEAD' ? tellingBody(got.response) : undefined;
       if (told === undefined) return got.response;
       got.response = told.response;
       got.isHeld = true;

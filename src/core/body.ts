@@ -73,11 +73,7 @@ export function tellingBody(response: Response): { response: Response; done: Pro
   // What is known to be empty is hardly ever read.
   if (!response.body || !mayPassOn(response) || response.headers.get('content-length') === '0') return undefined;
   const reader = response.body.getReader();
-  const body = passedOn(reader);
-  collected.register(body, reader);
-  // Whoever waits hears of a failure; nobody may be waiting.
-  reader.closed.catch(nothing);
-  return { response: remade(response, body), done: reader.closed };
+  return { response: passed(response, reader), done: reader.closed };
 }
 
 /**
@@ -97,16 +93,35 @@ export function copyingBody(
   if (!mayPassOn(response)) return response;
   let parts: Uint8Array[] | undefined = [];
   let length = 0;
-  const reader = response.body.getReader();
-  const body = passedOn(reader, (part) => {
+  return passed(response, response.body.getReader(), (part) => {
     length += part?.byteLength ?? 0;
     if (!(length <= most)) parts = undefined;
     // A copy: what the reader gets is his own, to be changed and handed on.
     else if (part !== undefined) parts?.push(part.slice());
     else if (parts !== undefined) whole(joined(parts, length));
   });
+}
+
+/** The same response with a body that passes on what is read of it. */
+function passed(
+  response: Response,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  heard?: (part: Uint8Array | undefined) => void,
+): Response {
+  const body = passedOn(reader, heard);
   collected.register(body, reader);
-  return remade(response, body);
+  const same = remade(response, body);
+  const failure = failureOf(reader);
+  for (const name of reads) {
+    const read = same[name as 'text'] as (() => Promise<string>) | undefined;
+    // Chromium has one and the same TypeError for all that ends a stream made by hand.
+    const value = (): Promise<string> | undefined =>
+      read?.call(same).catch((error) => {
+        throw 'error' in failure ? failure.error : error;
+      });
+    if (read !== undefined) Object.defineProperty(same, name, { value, configurable: true, writable: true });
+  }
+  return same;
 }
 
 function joined(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
@@ -132,6 +147,15 @@ export function drainBody({ body }: Response, most: number): void {
 /** Where `fetch` is somebody else's, a response may be of another kind, and its body too, or being read already. */
 function mayPassOn({ body, clone }: Response): boolean {
   return body?.locked === false && typeof clone === 'function';
+}
+
+/** Apart, as what waits for the reader's end must not keep the new stream. */
+function failureOf(reader: ReadableStreamDefaultReader): { error?: unknown } {
+  const failure: { error?: unknown } = {};
+  reader.closed.catch((error) => {
+    failure.error = error;
+  });
+  return failure;
 }
 
 /** Apart, so that what is kept for the reader does not keep the new stream. */

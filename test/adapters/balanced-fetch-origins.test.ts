@@ -116,9 +116,11 @@ test('refuses a Request that cannot be sent on, and speaks of that against no or
   const breaker = { trip: consecutiveFailures({ count: 1 }) };
   const put = balancedFetch({ ...quick(), origins: [origin], breaker });
   const request = new Request('http://origins.invalid/', { method: 'PUT', body: 'text', keepalive: true });
-  const refused = /^TypeError: balancedFetch: a Request with keepalive cannot have a body, give it by init/;
+  const refused = /^TypeError: balancedFetch: a Request with keepalive or no-cors cannot have a body, give it by init/;
   await assert.rejects(put(request), refused);
   await assert.rejects(put('/', request), refused);
+  const hidden = new Request('http://origins.invalid/', { method: 'POST', body: 'text', mode: 'no-cors' });
+  await assert.rejects(put(hidden), refused);
   assert.deepEqual([requests.length, request.bodyUsed, put.endpoints[0]?.state], [0, false, 'up']);
   assert.equal((await put('/', { method: 'PUT', body: 'text', keepalive: true })).status, 200);
   assert.equal((await put(new Request('http://origins.invalid/', { keepalive: true }))).status, 200);

@@ -136,6 +136,13 @@ test('with holdUntil body an empty one holds nothing, as nobody reads it', async
   assert.deepEqual([response.status, slots.running, await response.text()], [201, 0, '']);
 });
 
+test('with holdUntil body a HEAD holds nothing, though Chromium shows it a body', async () => {
+  const slots = bulkhead({ maxConcurrent: 1 });
+  const get = resilientFetch({ pipeline: slots, holdUntil: 'body', fetch: async () => new Response('') });
+  await get('http://host.test/', { method: 'HEAD' });
+  assert.equal(slots.running, 0);
+});
+
 test('with holdUntil body a policy of somebody else’s gets responses too, and what it drops is let go of [K22]', async () => {
   const server = await serve((_, response) => void response.write('begun'));
   const got: unknown[] = [];

@@ -1,5 +1,6 @@
 import { expect, inject, test } from 'vitest';
-import { HttpError, resilientFetch } from '../../src/adapters/fetch.ts';
+import { balancedFetch, HttpError, resilientFetch } from '../../src/adapters/fetch.ts';
+import { cachingFetch } from '../../src/adapters/http-cache.ts';
 import { constant } from '../../src/algorithms/backoff.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
 import { CircuitOpenError, TimeoutError } from '../../src/core/errors.ts';
@@ -72,6 +73,49 @@ test("fetch: held until its body is read, a body that stalls fails with the try'
   const get = resilientFetch({ tryTimeout: 60, retry: { maxAttempts: 1 }, holdUntil: 'body' });
   const response = await get(upstream + path('half'));
   await expect(response.text()).rejects.toThrow();
+});
+
+test('fetch: held until its body is read, a body that is ended says why, and a HEAD has none', async () => {
+  const slots = bulkhead({ maxConcurrent: 1 });
+  const get = resilientFetch({ pipeline: slots, holdUntil: 'body' });
+  await get(upstream + path('fine'), { method: 'HEAD' });
+  expect(slots.running).toBe(0);
+  const stalled = resilientFetch({ pipeline: timeout({ duration: 60 }), holdUntil: 'body' });
+  const caller = new AbortController();
+  const response = await stalled(upstream + path('half'), { signal: caller.signal });
+  caller.abort();
+  await expect(response.text()).rejects.toHaveProperty('name', 'AbortError');
+});
+
+test('fetch: what another site hides is passed on as it is, and nobody waits for it', async () => {
+  const slots = bulkhead({ maxConcurrent: 1 });
+  for (const get of [
+    resilientFetch({ pipeline: slots, holdUntil: 'body' }),
+    cachingFetch(),
+    balancedFetch({ origins: [upstream], base: upstream }),
+  ]) {
+    const response = await get(upstream + path('fine'), { mode: 'no-cors' });
+    expect([response.type, response.status, slots.running]).toEqual(['opaque', 0, 0]);
+  }
+});
+
+test('fetch: a Request with a body is sent to the picked origin whole, with keepalive and no-cors too', async () => {
+  const get = balancedFetch({ origins: [upstream], base: upstream });
+  for (const options of [{}, { keepalive: true }, { mode: 'no-cors' as const }]) {
+    const to = path('echo');
+    const response = await get(new Request(upstream + to, { method: 'POST', body: 'the body', ...options }));
+    if (response.type !== 'opaque') expect(await response.text()).toBe('POST the body');
+    expect(await asked(to)).toBe(1);
+  }
+});
+
+test('http-cache: another site is asked as a page may ask, and hides what its responses depend on', async () => {
+  const get = cachingFetch();
+  const url = upstream + path('dated');
+  const read = async (accept: string) => (await get(url, { headers: { accept } })).text();
+  for (let round = 0; round < 2; round++) {
+    expect([await read('text/a'), await read('text/b')]).toEqual(['for text/a', 'for text/b']);
+  }
 });
 
 test('fetch: takes a Request and a URL', async () => {

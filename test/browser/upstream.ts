@@ -17,7 +17,8 @@ export default async function start(project: TestProject): Promise<() => void> {
   const counts = new Map<string, number>();
   const server = createServer((request, response) => {
     const path = request.url ?? '/';
-    const allowed = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' };
+    const headers = path.startsWith('/dated') ? 'accept' : '*';
+    const allowed = { 'access-control-allow-origin': '*', 'access-control-allow-headers': headers };
     if (request.method === 'OPTIONS') return void response.writeHead(204, allowed).end();
     if (path.startsWith('/count')) {
       return void response.writeHead(200, allowed).end(String(counts.get(path.slice('/count'.length)) ?? 0));
@@ -30,6 +31,16 @@ export default async function start(project: TestProject): Promise<() => void> {
     if (kind === 'half') return void response.writeHead(200, allowed).write('half of it, ');
     if (kind === 'unsteady' && count < 3) return void response.writeHead(503, allowed).end('not now');
     if (kind === 'down') return void response.writeHead(503, allowed).end('not now');
+    if (kind === 'dated') {
+      // No page may ask this one with a condition.
+      const headers = { 'last-modified': new Date(0).toUTCString(), 'cache-control': 'max-age=0', vary: 'accept' };
+      return void response.writeHead(200, { ...allowed, ...headers }).end(`for ${request.headers.accept}`);
+    }
+    if (kind === 'echo') {
+      let body = '';
+      request.on('data', (part) => (body += part));
+      return void request.on('end', () => response.writeHead(200, allowed).end(`${request.method} ${body}`));
+    }
     response.writeHead(200, allowed).end(`answer ${count}`);
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
