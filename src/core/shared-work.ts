@@ -33,6 +33,8 @@ class Waiter implements Follower {
  */
 export class SharedWork extends PlainScope {
   private readonly waiters: Set<Waiter> = new Set();
+  /** Those of them who are inside shared work themselves; made for the first of these. */
+  private nested: Set<Waiter> | undefined = undefined;
   private readonly first: Scope;
   private readonly over: (work: SharedWork) => void;
   /** Nobody waits any more. */
@@ -67,7 +69,7 @@ export class SharedWork extends PlainScope {
       if (scope === this) return true;
       if (!(scope instanceof SharedWork) || seen.has(scope)) continue;
       seen.add(scope);
-      for (const waiter of scope.waiters) if (this.isAround(waiter.context, seen)) return true;
+      for (const waiter of scope.nested ?? []) if (this.isAround(waiter.context, seen)) return true;
     }
     return false;
   }
@@ -77,6 +79,7 @@ export class SharedWork extends PlainScope {
     const promise = new Promise<unknown>(capture);
     const waiter = new Waiter(this, context);
     this.waiters.add(waiter);
+    if (isNested(context)) (this.nested ??= new Set()).add(waiter);
     follow(context, waiter);
     return promise;
   }
@@ -96,7 +99,10 @@ export class SharedWork extends PlainScope {
       this.alive().end(reason, gently);
       if (gently) return;
       this.gone = true;
-    } else this.waiters.delete(waiter);
+    } else {
+      this.waiters.delete(waiter);
+      this.nested?.delete(waiter);
+    }
     unfollow(waiter);
     waiter.reject(reason);
   }
@@ -115,4 +121,11 @@ export class SharedWork extends PlainScope {
       else waiter.reject(outcome.error);
     }
   }
+}
+
+/** Of many who wait few are, so that to look for a circle takes no longer the more there are. */
+function isNested(context: Scope): boolean {
+  let scope: Scope | undefined = context;
+  while (scope !== undefined && !(scope instanceof SharedWork)) scope = scope.around;
+  return scope !== undefined;
 }

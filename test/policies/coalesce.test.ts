@@ -439,3 +439,24 @@ test('two runs that wait for each other do not hang: the one that would close th
     });
   assert.deepEqual(await Promise.all([run('a', 'b'), run('b', 'a')]), ['b for a', 'b for a']);
 });
+
+test('however many wait for the work a call is made in, to join other work takes it no longer', async () => {
+  const works = coalesce();
+  const outer = deferred<number>();
+  let inside: Context | undefined;
+  const pages = [
+    works.for('page').execute((context) => {
+      inside = context;
+      return outer.promise;
+    }),
+  ];
+  const part = deferred<number>();
+  const parts = [works.for('part').execute(() => part.promise)];
+  // If each looked at all who wait for the page, that would take half a minute.
+  for (let i = 0; i < 20_000; i++) pages.push(works.for('page').execute(() => 0));
+  for (let i = 0; i < 20_000; i++) parts.push(works.for('part').execute(() => 0, inside));
+  part.resolve(1);
+  outer.resolve(2);
+  assert.deepEqual(new Set(await Promise.all(parts)), new Set([1]));
+  assert.deepEqual(new Set(await Promise.all(pages)), new Set([2]));
+});
