@@ -188,7 +188,8 @@ export function balancedFetch(options: BalancedFetchOptions): BalancedFetch {
     const asked = isRequest(init) ? init : input;
     const hasBody = isRequest(asked) && asked.body !== null && asked.method !== 'GET' && asked.method !== 'HEAD';
     const other = isRequest(init) ? undefined : init;
-    if (hasBody && isInPage() && (other?.body ?? undefined) === undefined) return send(url, await apart(asked, other));
+    if (hasBody && isInPage() && (other?.body ?? undefined) === undefined)
+      return send(url, apart(asked, other, await asked.blob()));
     // Its body can only be read as a stream, which these cannot have.
     if (hasBody && (asked.keepalive || asked.mode === 'no-cors'))
       throw new TypeError(`${name}: a Request with keepalive or no-cors cannot have a body, give it by init`);

@@ -73,14 +73,14 @@ export function isInPage(): boolean {
 }
 
 /**
- * What a request with a body says, apart: in a page it can only be sent to another address so. As a stream it would need
- * HTTP/2, and leave to be one; not every browser sends that at all.
+ * What a request says, apart, beside its body as a whole: in a page it can only be sent to another address so. As a stream
+ * it would need HTTP/2, and leave to be one; not every browser sends that at all.
  */
-export async function apart(request: Request, init: RequestInit | undefined): Promise<RequestInit> {
+export function apart(request: Request, init: RequestInit | undefined, body: Blob): RequestInit {
   const { method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive } =
     request;
   const said = { method, headers, mode, credentials, cache, redirect, referrer, referrerPolicy, integrity, keepalive };
-  return { ...said, signal: request.signal, ...(init && flat(init)), body: await request.blob() };
+  return { ...said, signal: request.signal, ...(init && flat(init)), body };
 }
 
 /** With what it has inherited, which `fetch` reads too, and copying would lose; headers that can be read once are a list. */
