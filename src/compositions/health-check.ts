@@ -43,8 +43,6 @@ interface Watch {
   /** When in a round its turn comes, from 0 to 1. */
   readonly turn: number;
   timer: { cancel(): void } | undefined;
-  /** Its check, until that has settled. */
-  running: Check | undefined;
 }
 
 interface Check {
@@ -102,6 +100,8 @@ export function healthCheck<T extends Target>(
   /** What can be gone through but once is kept. */
   const all = (targets[Symbol.iterator]() as unknown) === targets ? [...targets] : targets;
   const watches = new Map<string, Watch>();
+  /** Of each target its check until that has settled, also where it does not heed that its target is gone. */
+  const running = new Map<string, Check>();
   let present: ReadonlyMap<string, T> = new Map();
   let next: { cancel(): void } | undefined;
   let disposed = false;
@@ -142,7 +142,7 @@ export function healthCheck<T extends Target>(
       gone.delete(target.name);
       let watch = watches.get(target.name);
       if (watch === undefined) {
-        watch = { state: new RiseFall(rise, fall), turn: random() * 0.9, timer: undefined, running: undefined };
+        watch = { state: new RiseFall(rise, fall), turn: random() * 0.9, timer: undefined };
         watches.set(target.name, watch);
       }
       const { turn } = watch;
@@ -152,8 +152,9 @@ export function healthCheck<T extends Target>(
   }
 
   function ask(target: T, watch: Watch): void {
-    if (watch.running !== undefined) {
-      const { signal } = watch.running.controller;
+    const before = running.get(target.name);
+    if (before !== undefined) {
+      const { signal } = before.controller;
       // Its own deadline may be longer than the interval.
       if (signal.aborted) count(target, watch, false, signal.reason);
       return;
@@ -164,9 +165,9 @@ export function healthCheck<T extends Target>(
       count(target, watch, false, error);
       controller.abort(error);
     });
-    watch.running = { controller, timer };
+    running.set(target.name, { controller, timer });
     const end = (passed: boolean, error?: unknown): void => {
-      watch.running = undefined;
+      running.delete(target.name);
       timer.cancel();
       if (!controller.signal.aborted) count(target, watch, passed, error);
     };
@@ -183,11 +184,11 @@ export function healthCheck<T extends Target>(
   }
 
   function forget(target: string): void {
-    const watch = watches.get(target);
+    // Who hears of the abort may dispose of it, which forgets all.
+    watches.get(target)?.timer?.cancel();
     watches.delete(target);
-    watch?.timer?.cancel();
-    watch?.running?.timer.cancel();
-    // Who hears of that may dispose of it, which forgets all.
-    watch?.running?.controller.abort(new AbandonedError({ name, message: 'no more checks' }));
+    const check = running.get(target);
+    check?.timer.cancel();
+    check?.controller.abort(new AbandonedError({ name, message: 'no more checks' }));
   }
 }

@@ -210,6 +210,33 @@ test('refuses to start with targets that are none, and goes on with those it had
   assert.equal(clock.pending, 0);
 });
 
+test('asks a target that comes back no second time while its check from before has not ended', async () => {
+  const clock = new ManualClock();
+  const targets = [...ab];
+  const ends: (() => void)[] = [];
+  const errors: unknown[] = [];
+  using health = healthCheck({
+    targets,
+    check: () => new Promise<void>((resolve) => ends.push(resolve)),
+    timeout: 10_000,
+    fall: 1,
+    clock,
+    random: seededRandom(1),
+    onEvent: (event) => event.type === 'down' && errors.push(event.error),
+  });
+  health.start();
+  await clock.advance(2_000);
+  targets.length = 0;
+  await clock.advance(2_000);
+  targets.push(...ab);
+  await clock.advance(4_000);
+  assert.deepEqual([ends.length, health.state('a', clock.now())], [2, 'down']);
+  assert.ok(errors.length === 2 && errors.every((error) => error instanceof AbandonedError));
+  for (const end of ends) end();
+  await clock.advance(2_000);
+  assert.equal(ends.length, 4);
+});
+
 test('may be disposed of by a check that hears that its target is gone', async () => {
   const clock = new ManualClock();
   const targets = [...ab];
