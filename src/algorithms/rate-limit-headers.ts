@@ -95,7 +95,8 @@ function read(
   options: { now?: Milliseconds | undefined } = {},
 ): RateLimitFields {
   const items = (name: string): ListItem[] => parseList(headers.get(name) ?? '') ?? [];
-  const cached = Number(headers.get('age')) > 0;
+  // Of several the first counts, as everywhere that only one makes sense.
+  const cached = Number.parseFloat(headers.get('age') ?? '') > 0;
   const policies = items('ratelimit-policy').flatMap((item) => policyOf(item) ?? []);
   const limits = cached ? [] : items('ratelimit').flatMap((item) => limitOf(item) ?? []);
   let longest: Milliseconds | undefined;

@@ -121,6 +121,8 @@ test('reads units and partition keys, and writes them', () => {
 test('says nothing about limits for a response that comes from a cache', () => {
   const fields = { RateLimit: '"a";r=0;t=5', 'RateLimit-Policy': '"a";q=1' };
   assert.equal(read({ ...fields, age: '0' }).limits.length, 1);
+  for (const age of ['5, 7', '5,0', ' 5']) assert.equal(read({ ...fields, age }).limits.length, 0);
+  for (const age of ['0, 5', 'soon', '']) assert.equal(read({ ...fields, age }).limits.length, 1);
   assert.deepEqual(read({ ...fields, age: '3' }), {
     policies: [{ name: 'a', quota: 1 }],
     limits: [],
