@@ -4,6 +4,7 @@ import { parseRetryAfter } from '../algorithms/retry-after.ts';
 import { isFromFetch, isTransient } from '../algorithms/transient.ts';
 import { cancelBody, followBody, tellingBody } from '../core/body.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
+import { TimeoutError } from '../core/errors.ts';
 import { emit, type Listener } from '../core/events.ts';
 import { held } from '../core/held.ts';
 import { HttpError } from '../core/http-error.ts';
@@ -173,16 +174,20 @@ export function guardedFetch(
       // Whatever runs it once more gets what the first run came to.
       return only === undefined ? (only = attempt(context, address)) : only.then(refuse);
     };
+    let hasLeft = false;
     let result: unknown;
     try {
       result = await around(task, caller && { signal: caller }, request);
     } catch (error) {
       if (error instanceof Final) throw error.cause;
+      hasLeft = caller?.aborted === true || error instanceof TimeoutError;
       if (!(error instanceof HttpError)) throw error;
       result = error.response;
       if (throwOnFailure || !tries.some(({ response }) => response === result)) throw error;
     } finally {
       for (const { response, controller, isHeld } of tries) {
+        // Whoever shares the run of a call that has left may have got its response: the policies let go of it.
+        if (hasLeft && !isTransient(response)) continue;
         if (response !== result) cancelBody(response);
         else if (controller && caller && !isHeld) followBody(response, caller, controller);
       }

@@ -171,7 +171,8 @@ function passedOn(
         if (done) controller.close();
         else controller.enqueue(value);
       },
-      cancel: (reason) => reader.cancel(reason),
+      // What has failed before has been let go of.
+      cancel: (reason) => reader.cancel(reason).catch(nothing),
     },
     { highWaterMark: 0 },
   );

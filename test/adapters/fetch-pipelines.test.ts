@@ -4,6 +4,7 @@ import { HttpError, resilientFetch } from '../../src/adapters/fetch.ts';
 import { constant } from '../../src/algorithms/backoff.ts';
 import { consecutiveFailures } from '../../src/algorithms/trip-rules.ts';
 import { TimeoutError } from '../../src/core/errors.ts';
+import { onListenerError } from '../../src/core/events.ts';
 import { pipeline } from '../../src/core/pipeline.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
@@ -223,5 +224,59 @@ test.each(['headers', 'body'] as const)(
     assert.equal(await responses[0]?.text(), 'whole');
     await until(() => slots.running === 0);
     assert.equal(server.requests.length, 1);
+  },
+);
+
+/** Sends, and lets the caller leave so many turns after the response has come. */
+function leaving(turns: number, caller: AbortController): typeof fetch {
+  const leave = async (): Promise<void> => {
+    for (let turn = 0; turn < turns; turn++) await undefined;
+    caller.abort();
+  };
+  return async (...asked) => {
+    const response = await fetch(...asked);
+    void leave();
+    return response;
+  };
+}
+
+test.each(['headers', 'body'] as const)(
+  'who leaves just as the response comes leaves it to the others, held until %s',
+  async (holdUntil) => {
+    const server = await serve((_, response) => void response.end('whole'));
+    for (let turns = 0; turns < 16; turns++) {
+      const caller = new AbortController();
+      const get = resilientFetch({ pipeline: coalesce().for('it'), holdUntil, fetch: leaving(turns, caller) });
+      const left = get(server.origin, { signal: caller.signal }).then(
+        () => false,
+        () => true,
+      );
+      const response = await get(server.origin);
+      // If he had got it, its body is his too.
+      if ((await left) || holdUntil === 'body') assert.equal(await response.text(), 'whole');
+    }
+  },
+);
+
+test.each(['headers', 'body'] as const)(
+  'what comes just as its caller leaves is let go of in silence, held until %s',
+  async (holdUntil) => {
+    const server = await serve(begins);
+    const reported: unknown[] = [];
+    const before = onListenerError((error) => reported.push(error));
+    for (const policy of [
+      bulkhead({ maxConcurrent: 1 }),
+      coalesce().for('it'),
+      pipeline(retry(), timeout({ duration: 1e9 })),
+    ]) {
+      for (let turns = 0; turns < 12; turns++) {
+        const caller = new AbortController();
+        const get = resilientFetch({ pipeline: policy, holdUntil, fetch: leaving(turns, caller) });
+        await get(server.origin, { signal: caller.signal }).catch(() => {});
+        await until(() => server.unfinished.size === 0);
+      }
+    }
+    onListenerError(before);
+    assert.deepEqual(reported, []);
   },
 );
