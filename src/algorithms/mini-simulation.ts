@@ -1,5 +1,6 @@
 import type { Random } from '../core/random.ts';
 import { Contest } from './contest.ts';
+import { Fall } from './fall.ts';
 import { SlotFrequencies } from './frequency-sketch.ts';
 import { firstLength, longerBytes } from './slot-arrays.ts';
 import { type Tactic, usesMask, WindowOrder } from './window-order.ts';
@@ -22,11 +23,11 @@ const copySize = 256;
 const epochs = 4;
 /** How many accesses there are from one ageing to the next, in entries. */
 const ageingPeriod = 10;
-/** How far hits have to fall for another phase to have begun, after how many rounds that can be told, and how they fade. */
-const fallDeviations = 3;
-const leastFall = 0.05;
-const leastRounds = 4;
-const fading = 0.9;
+/** After the ends of so many rounds a key is an old one. */
+const oldRounds = 2;
+/** Uses of old keys a hit, below which keys are new: while hits do not fall, and when they do. */
+const fewOld = 0.2;
+const lessOld = 1 / 3;
 /** Hits an access that half of a copy's may be ahead for ever, and hits an entry by which they must not be. */
 const leastDeceit = 0.025;
 const mostDeceit = 1;
@@ -48,8 +49,9 @@ export interface Simulated {
  * All copies see the same, so what one has before another is not noise of the traffic. At the end of each epoch another
  * tactic is taken if it is surely better (`Contest`).
  *
- * Hits that fall by more than three deviations say that what was learned is of no use any more: all is to begin anew, the
- * copies empty, so that none is ahead for having been the first to take in what is new.
+ * Hits that fall by more than they vary (`Fall`) say that what was learned is of no use any more: all is to begin anew, the
+ * copies empty, so that none is ahead for having been the first to take in what is new. So do uses of old keys that fall, if
+ * few of the hits are left to them: then others have taken their place, and even what was the best tactic was so for those.
  *
  * Waldspurger, Saemundsson, Ahmad and Park, "Cache modeling and optimization using miniature simulations", 2017.
  */
@@ -63,6 +65,8 @@ export class MiniSimulation {
   private readonly slots: Map<number, number> = new Map();
   /** How many copies hold a slot. */
   private holders: Uint8Array = new Uint8Array(firstLength);
+  /** The ends of how many rounds a slot's key has seen, up to those after which it is old. */
+  private ages: Uint8Array = new Uint8Array(firstLength);
   private used: number = 0;
   private readonly free: number[] = [];
   private readonly copies: readonly WindowOrder[];
@@ -77,10 +81,13 @@ export class MiniSimulation {
   /** Of the current tactic, in as many accesses as a copy has entries. */
   private roundHits: number = 0;
   private roundAccesses: number = 0;
+  private roundOld: number = 0;
+  private roundsSinceNew: number = 0;
   private sinceAgeing: number = 0;
   private readonly simulated: Simulated;
-  /** Faded sums of the current tactic's hits per access in a round: how many, of them, of their squares. */
-  private rates: [count: number, sum: number, squares: number] = [0, 0, 0];
+  /** Of the current tactic's hits, and of old keys, per access. */
+  private fallOfHits: Fall = new Fall();
+  private readonly fallOfOld: Fall = new Fall();
 
   /** @param tactic the best so far */
   constructor(entries: number, random: Random, tactic: Tactic, simulated: Simulated) {
@@ -104,6 +111,7 @@ export class MiniSimulation {
     this.frequencies.sketch.add(hash, 1);
     if (++this.sinceAgeing >= ageingPeriod * this.size) this.age();
     const slot = this.slots.get(hash) ?? this.take(hash);
+    if (this.ages[slot] === oldRounds) this.roundOld++;
     for (let i = 0; i < tactics.length; i++) this.ask(i, slot);
     if (++this.accesses * epochs >= this.size) this.judge();
   }
@@ -139,9 +147,11 @@ export class MiniSimulation {
     if (slot === this.holders.length) {
       this.frequencies.grow(2 * slot);
       this.holders = longerBytes(this.holders, 2 * slot);
+      this.ages = longerBytes(this.ages, 2 * slot);
       for (const copy of this.copies) copy.grow(2 * slot);
     }
     this.frequencies.hashes[slot] = hash;
+    this.ages[slot] = 0;
     this.slots.set(hash, slot);
     return slot;
   }
@@ -167,7 +177,8 @@ export class MiniSimulation {
     this.roundHits += hits;
     this.roundAccesses += this.accesses;
     const deceived = this.deceives(hits);
-    if (this.roundAccesses >= this.size && this.fell()) this.beginAnew(current);
+    const first = this.roundAccesses < this.size ? undefined : this.roundEnded(current);
+    if (first !== undefined) this.beginAnew(first);
     else if (deceived) this.adopt(this.contest.next(current));
     else {
       const winner = this.contest.winner(current);
@@ -185,18 +196,24 @@ export class MiniSimulation {
     return this.deceit > mostDeceit * this.size;
   }
 
-  private fell(): boolean {
-    const rate = this.roundHits / this.roundAccesses;
+  /** @returns with which tactic to begin anew, if there is reason to */
+  private roundEnded(current: number): number | undefined {
+    const hits = this.roundHits / this.roundAccesses;
+    const old = this.roundOld / this.roundAccesses;
     this.roundHits = 0;
     this.roundAccesses = 0;
-    const [count, sum, squares] = this.rates;
-    const mean = sum / count;
-    const deviation = Math.sqrt(Math.max(squares / count - mean ** 2, 0));
-    this.rates = [count * fading + 1, sum * fading + rate, squares * fading + rate ** 2];
-    return count > leastRounds && rate < mean - fallDeviations * deviation - leastFall;
+    this.roundOld = 0;
+    const { ages } = this;
+    for (let slot = 1; slot <= this.used; slot++) ages[slot] = Math.min((ages[slot] as number) + 1, oldRounds);
+    // Until then none can be old. What was before is kept: old keys that come and go all the time are no change.
+    const oldFell = ++this.roundsSinceNew > oldRounds && this.fallOfOld.add(old);
+    const fell = this.fallOfHits.add(hits);
+    // Nothing has proved itself yet: whoever was used more often than another may take its place.
+    if (oldFell && old < (fell ? lessOld : fewOld) * hits) return freest;
+    return fell ? Math.max(current, freest) : undefined;
   }
 
-  private beginAnew(current: number): void {
+  private beginAnew(first: number): void {
     for (const slot of this.slots.values()) {
       for (const copy of this.copies) if (copy.holds(slot)) copy.remove(slot);
       this.holders[slot] = 0;
@@ -206,10 +223,10 @@ export class MiniSimulation {
     this.counts.fill(0);
     this.frequencies.sketch.forget();
     this.sinceAgeing = 0;
-    this.rates = [0, 0, 0];
+    this.fallOfHits = new Fall();
+    this.roundsSinceNew = 0;
     this.simulated.forget();
-    // Nothing has proved itself yet: whoever was used more often than another may take its place.
-    this.adopt(Math.max(current, freest));
+    this.adopt(first);
   }
 
   private adopt(tactic: number): void {
