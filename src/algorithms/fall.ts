@@ -1,5 +1,4 @@
-/** How far a rate has to fall, after how many rounds that can be told, and how they fade. */
-const deviations = 3.5;
+/** How far at least a rate has to fall, after how many rounds that can be told, and how they fade. */
 const least = 0.05;
 const leastRounds = 4;
 const fading = 0.9;
@@ -11,7 +10,13 @@ export class Fall {
   private sum: number = 0;
   private squares: number = 0;
 
-  /** @param rate of one more round, 0 to 1. @returns whether it is below those before by more than 3.5 deviations and 5 % */
+  private readonly deviations: number;
+
+  constructor(deviations: number) {
+    this.deviations = deviations;
+  }
+
+  /** @param rate of one more round, 0 to 1. @returns whether it is below those before by more than the deviations and 5 % */
   add(rate: number): boolean {
     const { count, sum, squares } = this;
     const mean = sum / count;
@@ -19,6 +24,6 @@ export class Fall {
     this.count = count * fading + 1;
     this.sum = sum * fading + rate;
     this.squares = squares * fading + rate ** 2;
-    return count > leastRounds && rate < mean - deviations * deviation - least;
+    return count > leastRounds && rate < mean - this.deviations * deviation - least;
   }
 }

@@ -23,6 +23,9 @@ const copySize = 256;
 const epochs = 4;
 /** How many accesses there are from one ageing to the next, in entries. */
 const ageingPeriod = 10;
+/** How many deviations hits have to fall, and uses of old keys, which bursts make fall as well. */
+const hitDeviations = 3;
+const oldDeviations = 3.5;
 /** After the ends of so many rounds a key is an old one. */
 const oldRounds = 2;
 /** Uses of old keys a hit, below which keys are new: while hits do not fall, and when they do. */
@@ -86,8 +89,8 @@ export class MiniSimulation {
   private sinceAgeing: number = 0;
   private readonly simulated: Simulated;
   /** Of the current tactic's hits, and of old keys, per access. */
-  private fallOfHits: Fall = new Fall();
-  private readonly fallOfOld: Fall = new Fall();
+  private fallOfHits: Fall = new Fall(hitDeviations);
+  private readonly fallOfOld: Fall = new Fall(oldDeviations);
 
   /** @param tactic the best so far */
   constructor(entries: number, random: Random, tactic: Tactic, simulated: Simulated) {
@@ -223,7 +226,7 @@ export class MiniSimulation {
     this.counts.fill(0);
     this.frequencies.sketch.forget();
     this.sinceAgeing = 0;
-    this.fallOfHits = new Fall();
+    this.fallOfHits = new Fall(hitDeviations);
     this.roundsSinceNew = 0;
     this.simulated.forget();
     this.adopt(first);

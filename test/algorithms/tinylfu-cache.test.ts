@@ -136,6 +136,36 @@ describe('phases', () => {
   });
 });
 
+describe('a new phase, though hits do not fall', () => {
+  const size = 1_000;
+  /** By Zipf's law, the chance of rank r being 1 ÷ r, about. */
+  const ranks = (keys: number, random: () => number): number => Math.floor(keys ** random());
+  const hitsAfter = (seed: number, before: readonly unknown[]): number => {
+    const random = seededRandom(seed);
+    const cache = made(size, seed);
+    play(cache, before);
+    const popular = count(20 * size, () => `popular ${ranks(4 * size, random)}`);
+    play(cache, popular.slice(0, 10 * size));
+    return play(cache, popular.slice(10 * size));
+  };
+  const phases: Record<string, (random: () => number) => (i: number) => unknown> = {
+    'what is popular, with scans': (random) => (i) =>
+      random() < 0.5 ? `hot ${Math.floor(size * random() ** 5)}` : `scan ${i}`,
+    'going back to what is new': (random) => (i) => {
+      const newest = Math.floor(i / 5);
+      return `recent ${Math.max(0, newest + Math.floor((size / 2) * Math.log(1 - random())))}`;
+    },
+  };
+
+  test.each(Object.entries(phases))('after %s others are soon hit about as often as by a new cache', (_from, make) => {
+    // One in six or so is missed: a fall between two rounds is a small one in each.
+    const seeds = [1, 2, 3, 4, 5, 6];
+    const old = mean(seeds.map((seed) => hitsAfter(seed, count(50 * size, make(seededRandom(seed + 10))))));
+    const fresh = mean(seeds.map((seed) => hitsAfter(seed, [])));
+    assert.ok(old > fresh - 1.5, `${old} %, a new one ${fresh} %`);
+  });
+});
+
 describe('chance and keys', () => {
   test('does the same again by the same chance', () => {
     const keys = madeTraces['skewed, with scans'] as Uint32Array;
