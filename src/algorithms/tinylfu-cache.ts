@@ -18,7 +18,8 @@ import { ownMark, type Tactic, usesMask, WindowOrder } from './window-order.ts';
  * A hit counts a use of its entry, in one byte, and nothing else. The copies cost up to 60 KiB a cache, the sketch 8 to 32
  * bytes an entry. Which tactic is best takes a few times as many accesses as there are entries to tell; when hits fall,
  * or all keys are others, what was learned is dropped. Of a bound by weights, the sample is chosen for as many entries as
- * fit of those that came lately. An eviction takes constant time in the mean, but one may look at all entries that were used since the last.
+ * fit of those that came lately. An eviction takes constant time in the mean, but one may look at all entries that were
+ * used since the last.
  *
  * Of text keys with more than 1,024 characters the sketch sees the first 512 and the last 512: of those that differ between
  * it knows one frequency, and only chance lets one of them in instead of another.
