@@ -59,12 +59,13 @@ export class Batches<K> {
 
   private send(batch: Batch<K>): void {
     if (this.open === batch) this.open = undefined;
-    // Who has left meanwhile needs nothing.
+    // Who has left meanwhile needs nothing. The last one may be patient, and wait to hear that nothing was begun.
     const keys = new Set(batch.asked.filter(([, asker]) => !asker.ended).map(([key]) => key));
-    if (keys.size > 0) batch.run((scope) => this.results([...keys], scope as Scope));
+    batch.run((scope) => this.results([...keys], scope as Scope));
   }
 
   private async results(keys: readonly K[], scope: Scope): Promise<Map<K, unknown>> {
+    if (keys.length === 0) throw scope.signal.reason;
     const results = await this.load(keys, scope);
     if (!Array.isArray(results) || results.length !== keys.length) {
       const got = Array.isArray(results) ? `an array of ${results.length}` : shown(results);

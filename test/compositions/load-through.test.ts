@@ -358,6 +358,25 @@ describe('batches', () => {
     assert.deepEqual(source.whats(), ['load b+c', 'load e']);
   });
 
+  test('one whose time is up before the batch is sent hears of it, also if he would wait for what was begun [44]', async () => {
+    for (const mode of ['aggressive', 'cooperative'] as const) {
+      const fires: (() => void)[] = [];
+      let time = 0;
+      const now = (): number => time;
+      const schedule = (_: number, run: () => void) => ({ cancel: () => {}, fired: fires.push(run) });
+      const source = byHand();
+      const values = loadThrough({ loadMany: source.loadMany });
+      const within = timeout({ duration: 10, mode, clock: { now, coarse: now, wall: now, schedule } });
+      const call = watched(within.execute((context) => values.get('a', context)));
+      // As where a batch is sent with the next turn of the event loop, and timers come before that.
+      time = 20;
+      for (const fire of fires.splice(0)) fire();
+      await turn();
+      assert.ok((call.now as { error?: unknown } | undefined)?.error instanceof TimeoutError, mode);
+      assert.deepEqual(source.whats(), []);
+    }
+  });
+
   test('a batch has the latest deadline of those who wait, and the async context of the first', async () => {
     const store = new AsyncLocalStorage<string>();
     const clock = new ManualClock();
