@@ -25,10 +25,11 @@ export function dispose(value: unknown, by?: (value: unknown) => unknown): void 
   else if (by !== undefined || Object(value) === value) release(value as Disposed, by).catch(reportError);
 }
 
-/** Lets go of a value now, whoever else has got it: for who has shared it out and wants it back. */
+/** Lets go of a value now, whoever else has got it, and would let go of it again: for who has shared it out and wants it back. */
 export function reclaim(value: unknown): void {
   others.delete(value as object);
   dispose(value);
+  share(value, Infinity);
 }
 
 /** Async, so that whatever throws becomes its rejection. */

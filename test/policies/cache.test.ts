@@ -747,6 +747,34 @@ test('what a load behind gives is let go of if it is not kept and nobody waits f
   assert.deepEqual(gone, ['lost']);
 });
 
+test('what leaves on its way to a caller, or as soon as it was loaded behind, is let go of once', async () => {
+  const gone: string[] = [];
+  const thing = (name: string) => ({ name, [Symbol.dispose]: () => void gone.push(name) });
+  const clock = new ManualClock();
+  const kept = cache({
+    ttl: 100,
+    staleWhileRevalidate: 50,
+    dispose: true,
+    clock,
+    onEvent: ({ type, key }) => type === 'refreshed' && kept.delete(key),
+  });
+  kept.set('a', 'old');
+  await clock.advance(100);
+  assert.equal(await kept.for('a').execute(() => thing('behind')), 'old');
+  await turn();
+  assert.deepEqual(gone.splice(0), ['behind']);
+  for (let moment = 0; moment < 20; moment++) {
+    const { task, runs } = byHand();
+    const [caller] = callers(pipeline(timeout({ duration: 50, clock }), kept.for('a')), task, 1);
+    runs[0]?.resolve(thing('given'));
+    for (let i = 0; i < moment; i++) await undefined;
+    caller?.controller.abort();
+    kept.clear();
+    await turn();
+    assert.ok(gone.splice(0).length < 2, `${moment}`);
+  }
+});
+
 test('what takes its own place is not let go of, whoever puts it there', async () => {
   const gone: string[] = [];
   const thing = (name: string) => ({ name, [Symbol.dispose]: () => void gone.push(name) });
