@@ -29,6 +29,11 @@ export class FrequencySketch {
     this.mask = this.words.length / blockWords - 1;
   }
 
+  /** Whether there is room for more than four times as many entries. */
+  isFarAbove(entries: number): boolean {
+    return this.words.length > 4 * wordsFor(entries);
+  }
+
   /** @returns 0 to 15 */
   estimate(hash: number): number {
     const { words } = this;
@@ -92,7 +97,7 @@ function scrambled(hash: number): number {
 
 /** What a sketch knows of slots. One class for all who ask, so that their question compiles to what it says. */
 export class SlotFrequencies {
-  readonly sketch: FrequencySketch = new FrequencySketch();
+  sketch: FrequencySketch = new FrequencySketch();
   hashes: Int32Array;
   private readonly late: boolean;
 
@@ -104,6 +109,18 @@ export class SlotFrequencies {
 
   of(slot: number): number {
     return this.sketch.estimate(this.hashes[slot] as number);
+  }
+
+  /** Takes a smaller sketch, if there is room for far more than so many entries. Of others than these it knows nothing. */
+  shrink(entries: number, slots: Iterable<number>): void {
+    const { sketch } = this;
+    if (!sketch.isFarAbove(entries)) return;
+    this.sketch = new FrequencySketch();
+    this.sketch.fit(entries);
+    for (const slot of slots) {
+      const hash = this.hashes[slot] as number;
+      this.sketch.add(hash, sketch.estimate(hash));
+    }
   }
 
   used(slot: number, times: number): void {

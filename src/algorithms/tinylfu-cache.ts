@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../core/policy.ts';
 import { type Random, systemRandom } from '../core/random.ts';
 import type { CacheOptions, RemovalReason } from './cache.ts';
 import { SlotFrequencies } from './frequency-sketch.ts';
@@ -66,6 +67,17 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
     const mark = this.marks[slot] as number;
     if ((mark & usesMask) !== usesMask) this.use(slot, mark);
     return this.values[slot] as V;
+  }
+
+  /** Nothing is known of what comes: it takes the place of what came before, which has less worth, without being compared. */
+  override restore(entries: Iterable<[key: K, value: V, age: Milliseconds, ttl: Milliseconds]>): void {
+    const all = [...entries];
+    this.order.stale = this.slots.size + all.length;
+    try {
+      super.restore(all);
+    } finally {
+      this.order.stale = 0;
+    }
   }
 
   protected touch(slot: number): void {
@@ -148,12 +160,13 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
     return new MiniSimulation(entries, this.random, tactic, {
       change: (tactic) => this.order.divide(tactic, this.bound),
       age: () => {
+        this.frequencies.shrink(entries, this.slots.values());
         this.frequencies.sketch.age();
-        this.order.age();
+        this.order.age(this.slots.values());
       },
       forget: () => {
         this.frequencies.sketch.forget();
-        this.order.renew(this.slots.size);
+        this.order.renew(this.slots.values(), this.slots.size);
       },
     });
   }
@@ -180,6 +193,7 @@ export class TinyLfuCache<K, V> extends SlotCache<K, V> {
   private learn(): void {
     const simulation = this.simulated(this.capacity, this.simulation?.tactic ?? usualTactic);
     this.simulation = simulation;
+    this.frequencies.sketch.fit(Math.min(this.simulatedEntries, this.keys.length));
     for (const slot of this.slots.values()) {
       const mark = (this.marks[slot] as number) & ~ownMark;
       this.marks[slot] = simulation.samples(this.frequencies.hashes[slot] as number) ? mark | ownMark : mark;

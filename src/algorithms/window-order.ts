@@ -59,7 +59,7 @@ export class WindowOrder {
   /** Whether room was asked for since the last entry came in. */
   private pressed: boolean = false;
   /** How many are still to leave without being compared. */
-  private stale: number = 0;
+  stale: number = 0;
 
   constructor(frequencies: SlotFrequencies, random: Random, tactic: Tactic, bound: number, length: number) {
     this.frequencies = frequencies;
@@ -108,11 +108,11 @@ export class WindowOrder {
     this.held[place] = (this.held[place] as number) + by;
   }
 
-  /** So many leave without being compared, if they are not used again: what comes in fills main as if it were empty. */
-  renew(count: number): void {
+  /** So many of these, which are all, leave without being compared, if they are not used again: as if main were empty. */
+  renew(slots: Iterable<number>, count: number): void {
     this.stale = count;
     const { marks, next, prev, held } = this;
-    for (let slot = 1; slot < marks.length; slot++) {
+    for (const slot of slots) {
       const mark = (marks[slot] as number) & ~usesMask;
       marks[slot] = (mark & placeMask) === protectedMark ? mark - protectedMark + probationMark : mark;
     }
@@ -160,10 +160,10 @@ export class WindowOrder {
     return order;
   }
 
-  /** Halves what was counted of each and not told yet: none that was used becomes unused by it. */
-  age(): void {
+  /** Halves what was counted of each of these, which are all, and not told yet: none that was used becomes unused by it. */
+  age(slots: Iterable<number>): void {
     const { marks } = this;
-    for (let slot = 1; slot < marks.length; slot++) {
+    for (const slot of slots) {
       const mark = marks[slot] as number;
       marks[slot] = (mark & ~usesMask) | (((mark & usesMask) + 1) >> 1);
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'vitest';
-import { FrequencySketch } from '../../src/algorithms/frequency-sketch.ts';
+import { FrequencySketch, SlotFrequencies } from '../../src/algorithms/frequency-sketch.ts';
 import { KeyHash } from '../../src/algorithms/key-hash.ts';
 import { seededRandom } from '../../src/testing/seeded-random.ts';
 
@@ -92,4 +92,23 @@ test('keys that differ have different hashes, and different ones by other chance
   const hashes = keys.map((key) => a.of(key));
   assert.ok(keys.length - new Set(hashes).size < 10);
   assert.ok(keys.filter((key, i) => b.of(key) === hashes[i]).length < 10);
+});
+
+test('made for far fewer entries, a sketch takes as little room as if it had never had more, and knows those there are', () => {
+  const frequencies = new SlotFrequencies(100, true);
+  frequencies.sketch.fit(100_000);
+  const keyHash = new KeyHash(seededRandom(1));
+  for (let slot = 1; slot < 100; slot++) {
+    frequencies.hashes[slot] = keyHash.of(slot);
+    for (let use = 0; use < slot % 16; use++) frequencies.sketch.add(keyHash.of(slot), 1);
+  }
+  const large = frequencies.sketch;
+  frequencies.shrink(50_000, []);
+  assert.equal(frequencies.sketch, large);
+  frequencies.shrink(20, [1, 2, 3, 14]);
+  assert.ok(large.isFarAbove(20) && !frequencies.sketch.isFarAbove(20));
+  assert.deepEqual(
+    [1, 2, 3, 14].map((slot) => frequencies.of(slot)),
+    [1, 2, 3, 14],
+  );
 });

@@ -245,6 +245,41 @@ describe('weights', () => {
     }
   });
 
+  test('a smaller cache restores of a snapshot what was worth most, by number and by weight', () => {
+    const cache = made(1_000);
+    for (let round = 0; round < 5; round++) {
+      for (let key = 0; key < 1_000; key++)
+        for (let use = 0; use <= Number(key >= 500); use++) if (!cache.get(key)) cache.set(key, true);
+    }
+    const snapshot = cache.snapshot();
+    const best = snapshot.slice(0, 100).map(([key]) => key);
+    const keysOf = (smaller: Cache<unknown, true>): unknown[] => {
+      // What was there before is worth less, and nothing is owed to it.
+      for (let key = -1; key > -50; key--) smaller.set(key, true);
+      smaller.restore(snapshot);
+      return [...smaller].map(([key]) => key);
+    };
+    assert.deepEqual(keysOf(made(100)), best);
+    const weighed = new TinyLfuCache<unknown, true>({ maxWeight: 50, weigh: () => 0.5, random: seededRandom(1) });
+    assert.deepEqual(new Set(keysOf(weighed)), new Set(best));
+  });
+
+  test('after a resize to a few it keeps what is used often of these, and forgets the many that were', () => {
+    const cache = made(20_000);
+    for (let key = 0; key < 20_000; key++) cache.set(key, true);
+    cache.resize(20);
+    const random = seededRandom(3);
+    // 15 keys for half of all calls, and keys that come once for the others.
+    const keys = count(20_000, (i) => (i % 2 ? -i : 30_000 + Math.floor(15 * random())));
+    assert.ok(play(cache, keys) > 45);
+    cache.resize(20_000);
+    play(
+      cache,
+      count(20_000, (i) => i),
+    );
+    assert.equal(cache.size, 20_000);
+  });
+
   test('goes on when entries become lighter, and the bound larger', () => {
     const cache = new TinyLfuCache<number, number>({
       maxWeight: 100,
