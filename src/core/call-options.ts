@@ -8,7 +8,8 @@ const cost: Check = /* @__PURE__ */ where<number>('number', 'a number, 0 or more
 export function checked(options: CallOptions | Context): CallOptions {
   object('execute: options', options);
   const { signal } = options;
-  if (signal !== undefined && typeof signal?.addEventListener !== 'function') {
+  // The one method that is called when nobody would hear of it.
+  if (signal !== undefined && typeof signal?.removeEventListener !== 'function') {
     throw new TypeError(`execute: signal must be an AbortSignal, got ${shown(signal)}`);
   }
   if (options.deadline !== undefined) some('execute: deadline', options.deadline);

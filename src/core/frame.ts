@@ -292,23 +292,24 @@ export class Frame extends Row implements FastPlan {
   ): Promise<unknown> {
     let outer: Scope | Origin = from ?? nobody;
     let signal: AbortSignal | undefined;
-    if (options instanceof Scope) outer = options;
-    else if (options !== undefined) {
-      try {
+    // What a caller hands in may be a proxy, or a signal of somebody's own making, and throw when it is looked at.
+    try {
+      if (options instanceof Scope) outer = options;
+      else if (options !== undefined) {
         signal = checked(options).signal;
-      } catch (error) {
-        return rejectSoon(error);
+        if (signal?.aborted) return rejectSoon(signal.reason);
+        outer = new Origin(options, from, from);
       }
-      if (signal?.aborted) return rejectSoon(signal.reason);
-      outer = new Origin(options, from, from);
+      const ended = signal === undefined && (outer instanceof Scope ? outer : outer.scope)?.endedLife();
+      if (ended) return rejectSoon(ended.reason);
+      const promise = new Promise<unknown>(capture);
+      const run = new Run(this, this.around?.(task) ?? task, outer, captured.resolve, captured.reject, [], 0);
+      run.start(signal);
+      run.handOut();
+      return promise;
+    } catch (error) {
+      return rejectSoon(error);
     }
-    const ended = signal === undefined && (outer instanceof Scope ? outer : outer.scope)?.endedLife();
-    if (ended) return rejectSoon(ended.reason);
-    const promise = new Promise<unknown>(capture);
-    const run = new Run(this, this.around?.(task) ?? task, outer, captured.resolve, captured.reject, [], 0);
-    run.start(signal);
-    run.handOut();
-    return promise;
   }
 }
 

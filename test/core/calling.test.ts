@@ -405,6 +405,7 @@ test('what a caller may not say is a rejection that names it, and nobody enters 
     [5, TypeError, /^execute: options must be an object, got 5$/],
     [{ signal: {} }, TypeError, /^execute: signal must be an AbortSignal/],
     [{ signal: null }, TypeError, /./],
+    [{ signal: { addEventListener() {} } }, TypeError, /^execute: signal must be an AbortSignal/],
     [{ deadline: '5' }, TypeError, /^execute: deadline must be a number, got "5"$/],
     [{ deadline: Number.NaN }, RangeError, /^execute: deadline must be a number, got NaN$/],
     [{ priority: Number.NaN }, RangeError, /^execute: priority must be a number, got NaN$/],
@@ -421,6 +422,38 @@ test('what a caller may not say is a rejection that names it, and nobody enters 
     }
   }
   assert.deepEqual(log, []);
+});
+
+test('what throws when it is looked at, a signal of somebody’s own making too, is a rejection, and nobody is left inside [2]', async () => {
+  const signal = (more: object): AbortSignal =>
+    Object.defineProperties({ addEventListener() {}, removeEventListener() {} }, more as never) as never;
+  const addEventListener = (): never => {
+    throw boom;
+  };
+  const thrower = (name: string) => ({
+    [name]: {
+      get() {
+        throw boom;
+      },
+    },
+  });
+  const wrong: [what: string, options: () => object][] = [
+    ...['signal', 'deadline', 'priority', 'cost', 'attempt'].map((name): [string, () => object] => [
+      name,
+      () => Object.defineProperties({}, thrower(name)),
+    ]),
+    ['aborted', () => ({ signal: signal(thrower('aborted')) })],
+    ['reason', () => ({ signal: signal({ aborted: { value: true }, ...thrower('reason') }) })],
+    ['addEventListener', () => ({ signal: { ...signal({}), addEventListener } })],
+  ];
+  for (const [label, policy] of Object.entries(policies())) {
+    for (const [what, options] of wrong) {
+      let calls = 0;
+      const call = policy.execute(() => ++calls, options());
+      await assert.rejects(call, boom, `${label}: ${what}`);
+      assert.equal(calls, 0, `${label}: ${what}`);
+    }
+  }
 });
 
 test('what a caller leaves undefined is the default, and his options stay as they are [7]', async () => {
