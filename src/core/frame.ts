@@ -96,18 +96,19 @@ export class Frame extends Row implements FastPlan {
       if (result instanceof Promise && result.constructor === Promise) promise = result;
       else if (isThenable(result)) promise = adopted(result);
       else return this.settled(this.aside(task, p0, p1, p2, p3, context.life), result);
+      // A call that has looked into the shared context has it for itself from now on.
+      if (context.life !== undefined) return this.aside(task, p0, p1, p2, p3, context.life).listen(promise);
+      let { kept } = this;
+      if (kept === undefined || kept.p0 !== p0 || kept.p1 !== p1 || kept.p2 !== p2 || kept.p3 !== p3) {
+        kept = this.keep(p0, p1, p2, p3);
+      }
+      // Chosen first: V8 inlines `then` only where nothing branches between it and its arguments.
+      const thrown = this.recovers ? this.failure.bind(this, task, kept, context) : kept.thrown;
+      // A proxy of a promise has a `then` that throws.
+      return promise.then(kept.given, thrown);
     } catch (error) {
       return this.fall(this.aside(task, p0, p1, p2, p3, context.life), slot, error);
     }
-    // A call that has looked into the shared context has it for itself from now on.
-    if (context.life !== undefined) return this.aside(task, p0, p1, p2, p3, context.life).listen(promise);
-    let { kept } = this;
-    if (kept === undefined || kept.p0 !== p0 || kept.p1 !== p1 || kept.p2 !== p2 || kept.p3 !== p3) {
-      kept = this.keep(p0, p1, p2, p3);
-    }
-    // Chosen first: V8 inlines `then` only where nothing branches between it and its arguments.
-    const thrown = this.recovers ? this.failure.bind(this, task, kept, context) : kept.thrown;
-    return promise.then(kept.given, thrown);
   }
 
   /** With a context of its own. */
@@ -156,10 +157,10 @@ export class Frame extends Row implements FastPlan {
       if (result instanceof Promise && result.constructor === Promise) promise = result;
       else if (isThenable(result)) promise = adopted(result);
       else return this.settled(call, result);
+      return call.listen(promise);
     } catch (error) {
       return this.fall(call, slot + (call.more?.length ?? 0), error);
     }
-    return call.listen(promise);
   }
 
   /** Into the guards beyond the fourth. Apart, as V8 takes short functions into others. */

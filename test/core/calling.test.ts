@@ -237,6 +237,33 @@ test('a promise of a class of its own settles the call once, as it would settle 
   }
 });
 
+test('a proxy of a promise, whose `then` throws, is a rejection, and its permit comes back [2, 3]', async () => {
+  const proxied = (): Promise<string> => new Proxy(Promise.resolve('value'), {});
+  for (const [label, call] of cases()) {
+    const left: string[] = [];
+    const counting = guard({ leave: () => void left.push('left') });
+    const state = watched(call(() => counting.execute(proxied)));
+    await turn();
+    assert.deepEqual(left, ['left'], label);
+    if (!label.startsWith('fallback')) assert.ok((state.now as { error: unknown }).error instanceof TypeError, label);
+  }
+  for (const [what, policy] of Object.entries(policies())) {
+    if (
+      what === 'the empty pipeline' ||
+      what === 'a timeout of nothing' ||
+      what === 'a guard with nothing to do afterwards'
+    )
+      continue;
+    const state = watched(policy.execute(proxied));
+    await turn();
+    const { value, error } = state.now as { value?: unknown; error?: unknown };
+    assert.ok(value === 'other' || error instanceof TypeError, what);
+  }
+  const one = bulkhead({ maxConcurrent: 1 });
+  await assert.rejects(one.execute(proxied), TypeError);
+  assert.equal(one.running, 0);
+});
+
 test('an object whose `then` cannot be read is a rejection [3]', async () => {
   for (const [label, call] of cases()) {
     const odd = {
