@@ -148,6 +148,8 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   /** Gives each call a scope: what a call says of itself, and who may stop it, is its affair. */
   const call = pipeline();
   const loads = new Loads<K>(name);
+  /** Asked for by the very write of their key: they wait for no deletion that comes after it, and are for nobody else. */
+  const innerLoads = new Loads<K>(name);
   const batches = loadMany && new Batches<K>(maxBatch, loadAll);
   const writes = new Writes<K, V>({
     name,
@@ -194,11 +196,12 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
         return value;
       }
     }
-    if (loads.has(key) && batches?.isAround(key, context)) {
+    const those = writes.isAround(key, context) ? innerLoads : loads;
+    if (those.has(key) && batches?.isAround(key, context)) {
       throw new RejectedError({ name, message: `the load of ${shown(key)} asks for what it loads` });
     }
-    const present = loads.find(key, context);
-    const load = present ?? loads.begin(key, context);
+    const present = those.find(key, context);
+    const load = present ?? those.begin(key, context);
     const outcome = load.join(context);
     if (onEvent) emit(onEvent, { type: 'miss', name, key, waiting: load.waiting });
     if (present === undefined) {

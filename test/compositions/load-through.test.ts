@@ -699,6 +699,43 @@ describe('writing behind', () => {
     assert.deepEqual(source.read(), ['load a', 'store a=B', 'delete a']);
   });
 
+  test('nor does it wait for, or give its answer to, somebody else who asks for what is to be deleted next', async () => {
+    for (const first of ['write', 'other']) {
+      const clock = new ManualClock();
+      const rows = new Map([['a', 'old']]);
+      const asked = deferred();
+      const reading = deferred();
+      let read: string | undefined;
+      const values = loadThrough<string, string>({
+        load: async (key) => {
+          await reading.promise;
+          return rows.get(key) ?? 'none';
+        },
+        store: async (key, value, context) => {
+          await asked.promise;
+          read = await values.get(key, context);
+          rows.set(key, value);
+        },
+        delete: async (key) => void rows.delete(key),
+        write: 'behind',
+        behind: { delay: 10 },
+        clock,
+      });
+      await values.set('a', 'new');
+      await clock.advance(10);
+      await values.delete('a');
+      const early = first === 'other' ? values.get('a') : undefined;
+      asked.resolve(undefined);
+      await turn();
+      const late = values.get('a');
+      reading.resolve(undefined);
+      await values.close();
+      assert.equal(read, 'old');
+      assert.equal(await late, 'none');
+      assert.equal(await (early ?? late), 'none');
+    }
+  });
+
   test('a delete that asks for its own key gets what the source still has', async () => {
     const source = table({ a: 'A' });
     const seen: string[] = [];
