@@ -94,6 +94,7 @@ export function policyLaws<F extends FastCheck>(options: PolicyLawsOptions<F>): 
       await trial.pass(hour);
       if (call.result !== undefined && 'error' in call.result) call.mustGive({ error });
       else must(call.result !== undefined, 'the call is still pending after an hour');
+      await trial.mustGoOn('a failure');
     }),
 
     law('calls nothing when the signal has been aborted before', { reason: thing }, async (trial, { reason }) => {
@@ -144,6 +145,7 @@ export function policyLaws<F extends FastCheck>(options: PolicyLawsOptions<F>): 
           must(Object.is(signal.reason, controller.signal.reason), 'the task is not told of the abort');
         await trial.pass(hour);
         must(call.runs.length === runs, 'the task is called again after the abort');
+        await trial.mustGoOn('an abort');
       },
     ),
 

@@ -70,6 +70,13 @@ export class Trial implements Disposable {
     return this.clock.advance(duration);
   }
 
+  /** A permit that did not come back would keep the next call waiting. */
+  async mustGoOn(after: string): Promise<void> {
+    const next = this.call(() => 'next');
+    await this.pass(hour);
+    must(next.result !== undefined, `the next call after ${after} is still pending after an hour`);
+  }
+
   async end(): Promise<void> {
     await this.pass(hour);
     await this.pass();

@@ -6,6 +6,7 @@ import { retryBudget } from '../../src/algorithms/budgets.ts';
 import { slowCallRatio } from '../../src/algorithms/trip-rules.ts';
 import { perKey } from '../../src/compositions/per-key.ts';
 import { shuffleShard } from '../../src/compositions/shuffle-shard.ts';
+import type { Outcome } from '../../src/core/outcome.ts';
 import { guard, pipeline, recovery } from '../../src/core/pipeline.ts';
 import type { CallOptions, Context, Policy } from '../../src/core/policy.ts';
 import { bulkhead } from '../../src/policies/bulkhead.ts';
@@ -99,6 +100,12 @@ const bad: [fault: RegExp, law: string, policy: Make][] = [
   [/priority -?\d becomes 7/, 'hands on what the caller says', around((task) => task({ priority: 7 }))],
   [/deadline \d+ becomes Infinity/, 'hands on what the caller says', around((task) => task({ deadline: Infinity }))],
   [/is given the value of another/, 'keeps calls apart', sharing],
+  [/next call after a failure is still pending/, 'gives an error as it is', losing(({ ok }) => !ok)],
+  [
+    /next call after an abort is still pending/,
+    'settles with the reason at once',
+    losing((outcome) => !outcome.ok && outcome.abandoned),
+  ],
   [/inner call is still pending/, 'lets its own task call it', hanging],
   [
     /1 timers are left/,
@@ -126,6 +133,27 @@ describe('a fault is found, and said', () => {
 /** A policy by hand; what it does not hand on is as the caller said it. */
 function around(execute: (task: (context?: CallOptions) => Promise<unknown>) => Promise<unknown>): Make {
   return () => ({ execute: (task) => execute(async (context) => task(context as Context)) as Promise<never> });
+}
+
+/** One at a time, the others in line; what ends so keeps its place for ever. */
+function losing(lost: (outcome: Outcome) => boolean): Make {
+  return () => {
+    let busy = false;
+    const line: (() => void)[] = [];
+    return guard({
+      enter() {
+        if (busy) return new Promise<void>((resolve) => line.push(resolve));
+        busy = true;
+        return undefined;
+      },
+      leave(_, outcome) {
+        if (lost(outcome)) return;
+        const next = line.shift();
+        if (next) next();
+        else busy = false;
+      },
+    });
+  };
 }
 
 /** Who comes while another is inside gets what that one gets. */
