@@ -148,7 +148,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
   /** Gives each call a scope: what a call says of itself, and who may stop it, is its affair. */
   const call = pipeline();
   const loads = new Loads<K>(name);
-  /** Asked for by the very write of their key: they wait for no deletion that comes after it, and are for nobody else. */
+  /** Asked for by a write, of what is to be deleted: they do not wait for that, as it may wait for them. For nobody else. */
   const innerLoads = new Loads<K>(name);
   const batches = loadMany && new Batches<K>(maxBatch, loadAll);
   const writes = new Writes<K, V>({
@@ -196,7 +196,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
         return value;
       }
     }
-    const those = writes.isAround(key, context) ? innerLoads : loads;
+    const those = write !== undefined && writes.hasInside(context) ? innerLoads : loads;
     if (those.has(key) && batches?.isAround(key, context)) {
       throw new RejectedError({ name, message: `the load of ${shown(key)} asks for what it loads` });
     }
@@ -215,7 +215,7 @@ export function loadThrough<K, V>(options: LoadThroughOptions<K, V>): LoadThroug
     // What the source gives for a key that is to be deleted only the source knows, when it is.
     for (let write = buffer.get(key); write !== undefined; write = buffer.get(key)) {
       if (!write.deleted) return write.value;
-      if (writes.isAround(key, context)) break;
+      if (writes.hasInside(context)) break;
       await buffer.hasten(write);
     }
     const undisturbed = !writes.has(key);

@@ -5,6 +5,7 @@ import { failed, type Outcome, succeeded } from './outcome.ts';
 import type { Context, Policy } from './policy.ts';
 import type { Scope } from './scope.ts';
 import type { Batch, Expiring } from './timers.ts';
+import { isInside } from './under-way.ts';
 
 /** A value on its way to where it is to be stored, or a key to be deleted there. May wait out a delay in a queue of timeouts. */
 export class Write<K, V> implements Expiring {
@@ -66,6 +67,8 @@ export class Writes<K, V> {
   private readonly options: WritesOptions<K, V>;
   /** Of each key the one whose turn it is. */
   private readonly turns: Map<K, Write<K, V>> = new Map();
+  /** Of all that are being sent. */
+  private readonly scopes: Set<Context> = new Set();
 
   constructor(options: WritesOptions<K, V>) {
     this.options = options;
@@ -96,9 +99,9 @@ export class Writes<K, V> {
     if (this.turns.get(write.key) === write) this.run(write);
   }
 
-  /** Whether a call is made inside the write of this key whose turn it is: all that come after it wait for that call. */
-  isAround(key: K, context: Scope): boolean {
-    return this.turns.get(key)?.isAround(context) ?? false;
+  /** Whether a call is made inside any write, for whose end or place others may wait. */
+  hasInside(context: Context): boolean {
+    return isInside(context, this.scopes);
   }
 
   /**
@@ -107,7 +110,7 @@ export class Writes<K, V> {
    * @throws {RejectedError} from a call made by a write of this key, which would wait for itself
    */
   async through(write: Write<K, V>, context: Scope): Promise<void> {
-    if (this.isAround(write.key, context)) {
+    if (this.turns.get(write.key)?.isAround(context)) {
       const { name } = this.options;
       throw new RejectedError({ name, message: `the write of ${shown(write.key)} asks for what it writes` });
     }
@@ -129,9 +132,11 @@ export class Writes<K, V> {
       write.begun = true;
       write.scope = context;
       running++;
+      this.scopes.add(context);
       try {
         await send(write, context);
       } finally {
+        this.scopes.delete(context);
         ended();
       }
     };

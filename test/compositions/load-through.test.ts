@@ -736,6 +736,26 @@ describe('writing behind', () => {
     }
   });
 
+  test('a write that asks for what is to be deleted takes no part of its turn: it gets what the source still has', async () => {
+    const clock = new ManualClock();
+    const rows = new Map([['b', 'old']]);
+    const read: (string | undefined)[] = [];
+    const values = loadThrough<string, string>({
+      load: async (key) => rows.get(key) ?? 'none',
+      store: async (_, __, context) => void read.push(await values.get('b', context)),
+      delete: async (key) => void rows.delete(key),
+      write: 'behind',
+      behind: { delay: 10, maxConcurrent: 1 },
+      clock,
+    });
+    await values.set('a', 'new');
+    await values.delete('b');
+    await values.close();
+    assert.deepEqual(read, ['old']);
+    assert.equal(rows.has('b'), false);
+    assert.equal(await values.get('b'), 'none');
+  });
+
   test('a delete that asks for its own key gets what the source still has', async () => {
     const source = table({ a: 'A' });
     const seen: string[] = [];
