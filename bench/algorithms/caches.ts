@@ -82,8 +82,8 @@ function figuresOf(name: string, size: number, { times, filled, churned, pause }
       figure(`${what}: an eviction`, time('evict'), 'ns', 1_000),
       ...(size === 50_000
         ? [
-            ratio('hit with a ttl / without', time('hit', `${name} with ttl`), time('hit'), 1.1),
-            ratio('mix with a ttl / without', time('mix', `${name} with ttl`), time('mix'), 1.1),
+            ratio('hit with a ttl / without', time('hit, ttl', `${name} with ttl`), time('hit, ttl'), 1.1),
+            ratio('mix with a ttl / without', time('mix, ttl', `${name} with ttl`), time('mix, ttl'), 1.1),
           ]
         : []),
     ];
